@@ -1,0 +1,100 @@
+/**
+ * Who may ask what: health for everybody, reading on loopback or with a token or client certificate, calls
+ * between agents with a client certificate or the cluster secret. Each refusal is an HTTP answer.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { type Call, callHolds, counterWindow, readCall } from "./signature.ts";
+
+/** What the connection itself shows. */
+export type Caller = {
+  /** The caller is on this machine. */
+  readonly loopback: boolean;
+  /** The caller showed a client certificate that our authority signed. */
+  readonly certified: boolean;
+};
+
+export type AccessOptions = {
+  readonly key: string;
+  readonly bootId: string;
+  /** The agent listens on loopback only. */
+  readonly private: boolean;
+  readonly insecure: boolean;
+  /** The bearer token for reading, and the cluster secret, as they are now; null: none. */
+  readonly token: () => Promise<string | null>;
+  readonly secret: () => Promise<string | null>;
+};
+
+export type Verdict =
+  | { readonly ok: true; readonly call: Call | null }
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string;
+      readonly call: Call | null;
+    };
+
+export function openAccess(options: AccessOptions) {
+  const window = counterWindow();
+  return {
+    /** May this caller read? */
+    async read(caller: Caller, authorization: string | undefined): Promise<Verdict> {
+      if (caller.loopback || caller.certified || options.insecure) return { ok: true, call: null };
+      const token = await options.token();
+      const given = /^Bearer +(.+)$/i.exec(authorization ?? "")?.[1];
+      if (token !== null && given !== undefined && equal(token, given)) return { ok: true, call: null };
+      return no(
+        "unauthorized",
+        "reading from another machine needs a bearer token or a client certificate",
+        token === null
+          ? "start the agent with -token-file, or ask it on its own machine"
+          : "send `Authorization: Bearer` with the token of -token-file",
+      );
+    },
+    /** May this agent call? Spends the call's counter. */
+    async peer(
+      caller: Caller,
+      header: string | undefined,
+      request: { method: string; path: string; body: string },
+    ): Promise<Verdict> {
+      const secret = await options.secret();
+      if (secret === null) {
+        if (caller.certified || options.private || options.insecure) return { ok: true, call: null };
+        return no(
+          "unauthorized",
+          "this agent takes calls from agents only with a client certificate",
+          "give every agent -tls-client-auth and certificates of one -tls-ca, or a -cluster-secret-file",
+        );
+      }
+      const read = readCall(header, { ...request, key: options.key });
+      if (read === null)
+        return no(
+          "unauthorized",
+          "the call is not signed with a cluster secret",
+          "give every agent the same -cluster-secret-file",
+        );
+      const { call, signature } = read;
+      if (!callHolds(secret, call, signature))
+        return no(
+          "wrong_secret",
+          `the call is signed with another cluster secret, or for another key than ${options.key}`,
+          "give every agent the same -cluster-secret-file and -disco-key",
+        );
+      if (call.bootId !== options.bootId)
+        return { ...no("boot_id", "the call names another boot id", "repeat it with this one"), call };
+      if (!window.take(call.incarnation, call.counter))
+        return { ...no("replayed", "the call was made before", ""), call };
+      return { ok: true, call };
+    },
+  };
+}
+export type Access = ReturnType<typeof openAccess>;
+
+function no(code: string, message: string, hint: string): Extract<Verdict, { ok: false }> {
+  return { ok: false, code, message, hint, call: null };
+}
+
+function equal(a: string, b: string): boolean {
+  const [x, y] = [Buffer.from(a), Buffer.from(b)];
+  return x.length === y.length && timingSafeEqual(x, y);
+}

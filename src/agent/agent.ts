@@ -1,0 +1,163 @@
+/**
+ * The sidecar: opens the data directory, listens, opens the store, and runs its loops until it is told to
+ * stop. src/DESIGN.md, "Story 1", walks through it.
+ */
+import type { AgentConfig } from "../config.ts";
+import { formatAddress, isLoopback } from "../core/address.ts";
+import type { Provider } from "../core/provider.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
+import { withDeadline } from "../lib/loop.ts";
+import { releasers, runAll } from "../lib/run.ts";
+import { openAccess } from "./access.ts";
+import { agentApp } from "./http.ts";
+import { openDataDir } from "./identity.ts";
+import { type Node, type NodeDeps, openNode } from "./node.ts";
+import { callerOf, type Listening, listen } from "./server.ts";
+
+export type AgentDeps = NodeDeps & {
+  /** Loads and opens the provider; calls no store yet. */
+  readonly openProvider: () => Promise<Provider>;
+  readonly hostName: string;
+};
+
+/** How often certificates on disk are compared with those in use. */
+const RENEW_MS = 5_000;
+/** What an orderly end may take, in milliseconds: deregistration, then requests still running. */
+const FAREWELL_MS = 1_500;
+const GRACE_MS = 500;
+
+/** Runs one agent to its end: `overdue` when `-exit-on-timeout` ended it. Throws one clear line when it cannot go on. */
+export async function runAgent(
+  config: AgentConfig,
+  deps: AgentDeps,
+  stop: AbortSignal,
+): Promise<"stopped" | "overdue"> {
+  const { log } = deps;
+  const opened = releasers((error) => log.warn({ error: reason(error) }, "closing"));
+  const ending = new AbortController();
+  const signal = AbortSignal.any([stop, ending.signal]);
+  try {
+    const dataDir = await openDataDir(
+      config.dataDir,
+      { nodeId: config.nodeId, hostName: deps.hostName },
+      deps.uuid,
+    );
+    opened.push(dataDir.close);
+    const node = await openNode(config, deps, dataDir);
+    opened.push(node.client.close);
+    // The store's code is loaded while the port is bound; nothing is asked of the store before that.
+    const opening = deps.openProvider();
+    opening.catch(() => {});
+    const listening = await serve(config, deps, node, signal);
+    opened.push(() => listening.close(GRACE_MS));
+    const { id: node_id, incarnation } = node.self();
+    log.info(
+      { node_id, incarnation, key: node.rules.key, addr: formatAddress(config.httpAddr) },
+      "listening",
+    );
+    const provider = await opening;
+    opened.push(() => provider.close());
+    opened.push(
+      deps.pacing.clock.after(config.bootstrapExpectTimeoutMs, () => {
+        if (!node.view.overdue()) return;
+        log.warn(
+          { why: node.view.pages.explanation().summary },
+          "overdue: no cluster within -bootstrap-expect-timeout",
+        );
+        if (config.exitOnTimeout) ending.abort();
+      }),
+    );
+    await runLoops(config, deps, { node, provider, listening }, signal);
+    return ending.signal.aborted ? "overdue" : "stopped";
+  } finally {
+    await opened.close();
+  }
+}
+
+async function serve(
+  config: AgentConfig,
+  { log, pacing }: AgentDeps,
+  node: Node,
+  stopping: AbortSignal,
+): Promise<Listening> {
+  const { rules, bootId, credentials, genesis, outcome, peers, view } = node;
+  const loopback = isLoopback(config.httpAddr.host);
+  if (config.insecure && !loopback)
+    log.warn({}, "-insecure: anybody who reaches this agent can read it and speak for other agents");
+  const { token, secret } = credentials;
+  const access = openAccess({
+    key: rules.key,
+    bootId,
+    private: loopback,
+    insecure: config.insecure,
+    token,
+    secret,
+  });
+  const app = agentApp(
+    {
+      ...view.pages,
+      bootId,
+      access,
+      secret,
+      stopping,
+      newer: (revision, ms, signal) =>
+        withDeadline(pacing.clock, signal, ms, "wait", (s) => outcome.newer(revision, s)).catch(() => {}),
+      met(from) {
+        if (peers.meet(from) && genesis.state().settled === null) genesis.wake();
+      },
+    },
+    callerOf,
+  );
+  return listen({ app, addr: config.httpAddr, tls: await credentials.serverTls(), clock: pacing.clock });
+}
+
+type Running = { readonly node: Node; readonly provider: Provider; readonly listening: Listening };
+
+async function runLoops(
+  config: AgentConfig,
+  deps: AgentDeps,
+  { node, provider, listening }: Running,
+  stop: AbortSignal,
+): Promise<void> {
+  const { genesis: register, members } = provider;
+  if (register === undefined || members === undefined)
+    throw new RollcallError("usage", `-disco-mode: ${provider.mode} keeps no genesis record`);
+  const { genesis, registration, store, peers } = node;
+  const { log, pacing } = deps;
+  try {
+    await runAll(stop, [
+      (s) => genesis.run({ provider, register }, s),
+      (s) => registration.run(members, s),
+      (s) => store.run(provider, s),
+      (s) => peers.run(s),
+      (s) => (config.tls === null ? Promise.resolve() : renewCertificates(deps, node, listening, s)),
+    ]);
+  } finally {
+    const farewell = new AbortController().signal;
+    await withDeadline(pacing.clock, farewell, FAREWELL_MS, "deregister", (s) => members.withdraw(s)).catch(
+      (error: unknown) => log.warn({ error: reason(error) }, "could not deregister; the lease will lapse"),
+    );
+  }
+}
+
+/** Uses certificates that are replaced on disk, without a restart and without dropping a connection. */
+async function renewCertificates(
+  { log, pacing }: AgentDeps,
+  { credentials }: Node,
+  listening: Listening,
+  stop: AbortSignal,
+): Promise<void> {
+  let used = JSON.stringify(await credentials.serverTls());
+  while (!stop.aborted) {
+    await pacing.clock.sleep(RENEW_MS, stop);
+    try {
+      const tls = await credentials.serverTls();
+      if (tls === null || JSON.stringify(tls) === used) continue;
+      listening.renew(tls);
+      used = JSON.stringify(tls);
+      log.info({}, "using the new certificate");
+    } catch (error) {
+      log.error({ error: reason(error) }, "the new certificate cannot be used; keeping the old one");
+    }
+  }
+}

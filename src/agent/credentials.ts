@@ -1,0 +1,46 @@
+/** Secrets, tokens and certificates, read from their files whenever those change, and never logged. */
+import type { AgentConfig } from "../config.ts";
+import { RollcallError } from "../lib/errors.ts";
+import type { Credentials } from "./peer-client.ts";
+import type { ServerTls } from "./server.ts";
+
+export type AgentCredentials = Credentials & {
+  readonly token: () => Promise<string | null>;
+  readonly serverTls: () => Promise<ServerTls | null>;
+};
+
+/** `file` gives a file's text and reads it again when it changed. */
+export function openCredentials(
+  { tls, tokenFile, clusterSecretFile }: AgentConfig,
+  file: (path: string) => Promise<string>,
+): AgentCredentials {
+  const line = async (path: string | null) => {
+    if (path === null) return null;
+    const text = (await file(path)).trim();
+    // An emptied file must never turn protection off.
+    if (text === "") throw new RollcallError("file", `${path} is empty`);
+    return text;
+  };
+  return {
+    token: () => line(tokenFile),
+    secret: () => line(clusterSecretFile),
+    async clientTls() {
+      if (tls === null) return null;
+      const [cert, key, ca] = await Promise.all([
+        file(tls.certFile),
+        file(tls.keyFile),
+        tls.caFile && file(tls.caFile),
+      ]);
+      return { cert, key, ...(ca ? { ca } : {}) };
+    },
+    async serverTls() {
+      if (tls === null) return null;
+      const [cert, key, ca] = await Promise.all([
+        file(tls.certFile),
+        file(tls.keyFile),
+        tls.caFile && file(tls.caFile),
+      ]);
+      return { cert, key, ca: ca || null, clientAuth: tls.clientAuth };
+    },
+  };
+}

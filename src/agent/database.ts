@@ -1,0 +1,57 @@
+/**
+ * The database's directory as an agent without an adapter sees it: looked at, never into, to tell blank
+ * from used, and set aside whole when a claim is lost.
+ */
+import { mkdir, readdir, rename, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import type { Data } from "../core/quorum.ts";
+import { codeOf, RollcallError, reason } from "../lib/errors.ts";
+import { syncDirectory } from "../lib/files.ts";
+
+export type Parked = { readonly problem: string; readonly commands: readonly string[] } | null;
+
+/** `unknown` where no directory was named, `empty` where it is missing or has no entry. Throws `disk` when it cannot tell. */
+export async function lookAt(dir: string | null): Promise<Data> {
+  if (dir === null) return "unknown";
+  try {
+    // A file system's own lost+found is not a database's.
+    return (await readdir(dir)).some((name) => name !== "lost+found") ? "present" : "empty";
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return "empty";
+    throw new RollcallError("disk", `look at the database's directory ${dir}: ${reason(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Renames the directory to `<dir>.discarded-<claimId>` and makes an empty one in its place; nothing is ever
+ * deleted. Null when done or when there was nothing in it; otherwise (a mount point, a missing right) what
+ * stood in the way and the commands that do it by hand.
+ */
+export async function park(dir: string | null, claimId: string): Promise<Parked> {
+  if (dir === null || (await lookAt(dir)) === "empty") return null;
+  const from = resolve(dir);
+  const to = `${from}.discarded-${claimId}`;
+  const byHand = (problem: string): Parked => ({
+    problem,
+    commands: [
+      `mkdir ${quote(to)}`,
+      `find ${quote(from)} -mindepth 1 -maxdepth 1 -exec mv -t ${quote(to)} {} +`,
+    ],
+  });
+  try {
+    const [own, above] = await Promise.all([stat(from), stat(dirname(from))]);
+    if (own.dev !== above.dev) return byHand(`${basename(from)} is a mount point and cannot be renamed`);
+    await rename(from, to);
+    await mkdir(from, { mode: own.mode & 0o7777 });
+    await syncDirectory(join(from, ".."));
+    return null;
+  } catch (error) {
+    return byHand(`rename ${from}: ${reason(error)}`);
+  }
+}
+
+function quote(path: string): string {
+  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}

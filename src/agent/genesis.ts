@@ -1,0 +1,217 @@
+/**
+ * The shell around core/genesis: performs one effect at a time, feeds the result back, and wakes the core
+ * when something may have changed. It decides nothing.
+ */
+import { step } from "../core/genesis.ts";
+import {
+  type Effect,
+  type Input,
+  initial,
+  type Rules,
+  type Settled,
+  type State,
+} from "../core/genesis-state.ts";
+import { decode, GenesisRecord, LeaderRecord, type MemberRef } from "../core/model.ts";
+import type { Provider, Register } from "../core/provider.ts";
+import type { Answers, Seen } from "../core/quorum.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import { backoff, bell, type Pacing, withDeadline } from "../lib/loop.ts";
+import { lookAt, park } from "./database.ts";
+import type { HookResult } from "./hooks.ts";
+import type { DataDir } from "./identity.ts";
+import type { Peers } from "./peers.ts";
+import { CALL_LIMIT_MS } from "./registration.ts";
+
+/** How long a claimer must be silent and unregistered before its claim is taken over: politeness, not safety. */
+export const TAKE_OVER_MS = 15_000;
+/** How long nodes wait for those before them in the order to claim. */
+const TURN_MS = 500;
+
+export type GenesisOptions = {
+  readonly rules: Rules;
+  readonly dataDir: DataDir;
+  readonly dbDataDir: string | null;
+  readonly peers: Peers;
+  readonly pacing: Pacing;
+  readonly uuid: () => string;
+  readonly log: Log;
+  /** This node as members carry it. */
+  readonly self: () => MemberRef;
+  readonly onInit: (record: GenesisRecord | null, signal: AbortSignal) => Promise<HookResult>;
+  readonly settled: (settled: Settled) => void;
+  readonly changed: () => void;
+};
+
+/** Where the record and the members are. */
+export type Store = { readonly provider: Provider; readonly register: Register };
+
+/** The agent's part in the genesis protocol. `run` ends on abort, or by throwing when its own disk fails. */
+export async function openGenesis(options: GenesisOptions) {
+  const { rules, dataDir, peers, pacing, uuid, log } = options;
+  const { clock, random } = pacing;
+  const wake = bell();
+  let state: State = initial(dataDir.identity.kept, await lookAt(options.dbDataDir));
+  let doing: Effect | null = null;
+  /** Since when those before this node in the order could have claimed. */
+  let turnSince: number | null = null;
+  let claimerSilentSince: { claim: string; at: number } | null = null;
+  let nextTryAt: number | null = null;
+
+  const dispatch = (input: Input) => {
+    const before = state;
+    const result = step(rules, state, input, uuid());
+    state = result.state;
+    doing = null;
+    for (const effect of result.effects)
+      if (effect.type === "settle") options.settled(effect.settled);
+      else doing = effect;
+    if (state.phase.at === "waiting")
+      turnSince = state.phase.wait.on === "turn" ? (turnSince ?? clock.now()) : null;
+    if (describe(before) !== describe(state)) tell(log, state);
+    options.changed();
+  };
+
+  const call = <T>(signal: AbortSignal, what: string, work: (s: AbortSignal) => Promise<T>) =>
+    withDeadline(clock, signal, CALL_LIMIT_MS, what, work);
+
+  /** Whether the claimer's registration is gone and its agent has been silent long enough. */
+  const isSilent = (heard: readonly { readonly incarnation: string }[]): boolean => {
+    const record = state.seen?.record;
+    if (record?.state !== "claimed") return false;
+    const alive = heard.some((h) => h.incarnation === record.incarnation);
+    if (alive || claimerSilentSince?.claim !== record.claim_id)
+      claimerSilentSince = { claim: record.claim_id, at: clock.now() };
+    return !alive && clock.now() - claimerSilentSince.at >= TAKE_OVER_MS;
+  };
+
+  const ask = async (provider: Provider, signal: AbortSignal): Promise<Answers> => {
+    const seen = await call(signal, "list the members", (s) => provider.lookup(s));
+    const registered = seen.members ?? [];
+    peers.see(registered);
+    const hellos = await peers.askAll(signal);
+    return {
+      self: options.self(),
+      data: await lookAt(options.dbDataDir),
+      registered: registered.map(({ id, incarnation }) => ({ id, incarnation })),
+      hellos,
+      foreignLeader: foreignLeader(seen.leader?.value),
+      claimerSilent: isSilent([...registered, ...hellos]),
+      impatient: turnSince !== null && clock.now() - turnSince >= TURN_MS,
+    };
+  };
+
+  const perform = async (store: Store, effect: Effect, signal: AbortSignal): Promise<Input> => {
+    switch (effect.type) {
+      case "read":
+      case "ask":
+        try {
+          if (effect.type === "ask") return { type: "answers", answers: await ask(store.provider, signal) };
+          return {
+            type: "record",
+            seen: await readRecord(store.register, (work) => call(signal, "read the genesis record", work)),
+          };
+        } catch (error) {
+          return { type: "unreadable", problem: reason(error) };
+        }
+      case "save":
+        await dataDir.save(effect.kept, effect.aside);
+        return { type: "saved" };
+      case "swap": {
+        const result = await call(signal, "write the genesis record", (s) =>
+          store.register.swap(effect.expected, effect.value, s),
+        ).catch((cause: unknown) => ({ kind: "unknown" as const, cause }));
+        if (result.kind === "unknown")
+          log.warn({ error: reason(result.cause) }, "the outcome of a write is unknown; reading back");
+        return { type: "swapped", result };
+      }
+      case "initialise": {
+        const retry = backoff(500, 10_000, random);
+        while (!signal.aborted) {
+          const result = await options.onInit(state.seen?.record ?? null, signal);
+          if (result.ok) break;
+          log.error({ problem: result.problem }, "-on-init failed; it will be run again");
+          await clock.sleep(retry.take(), signal);
+        }
+        return { type: "initialised" };
+      }
+      case "park":
+        return { type: "parked", failure: await park(options.dbDataDir, effect.claimId) };
+      case "settle":
+        return { type: "wake" };
+      default:
+        return effect satisfies never;
+    }
+  };
+
+  /** How long to wait for a change before looking again all the same, in milliseconds; null: only a change matters. */
+  const patience = (repair: { take(): number }): number => {
+    const { phase } = state;
+    if (phase.at === "open") return phase.trouble === null ? 60_000 : repair.take();
+    if (phase.at === "waiting" && phase.wait.on === "turn") return TURN_MS * (1 + random() / 2);
+    return repair.take();
+  };
+
+  return {
+    state: () => state,
+    /** Milliseconds until it looks again by itself, or null while it is at work. */
+    nextTryMs: () => (nextTryAt === null ? null : Math.max(0, Math.round(nextTryAt - clock.now()))),
+    wake: () => wake.ring(),
+    async run(store: Store, signal: AbortSignal): Promise<void> {
+      const repair = backoff(100, 2_000, random);
+      dispatch({ type: "start" });
+      while (!signal.aborted) {
+        if (doing !== null) {
+          const input = await perform(store, doing, signal);
+          // After an abort a result may be the abort's own: it must not be taken for the world's.
+          if (signal.aborted) return;
+          dispatch(input);
+          continue;
+        }
+        const ms = patience(repair);
+        nextTryAt = clock.now() + ms;
+        if (await wake.wait(clock, ms, signal)) repair.reset();
+        nextTryAt = null;
+        if (!signal.aborted) dispatch({ type: "wake" });
+      }
+    },
+  };
+}
+export type Genesis = Awaited<ReturnType<typeof openGenesis>>;
+
+async function readRecord(
+  register: Register,
+  call: (work: (s: AbortSignal) => ReturnType<Register["read"]>) => ReturnType<Register["read"]>,
+): Promise<Seen | null> {
+  const at = await call((s) => register.read(s));
+  if (at === null) return null;
+  const decoded = decode(GenesisRecord, at.value);
+  if (!decoded.ok) throw new RollcallError("bad_record", `the genesis record ${decoded.problem}`);
+  return { record: decoded.value, at };
+}
+
+/** Who a leader record names that a database wrote itself; null for none, or one of ours. */
+function foreignLeader(value: string | undefined): string | null {
+  if (value === undefined) return null;
+  const decoded = decode(LeaderRecord, value);
+  if (!decoded.ok) return "an unreadable record";
+  const { genesis_id, id, api_addr, addr } = decoded.value;
+  return genesis_id === undefined
+    ? [id, api_addr || addr].filter((x) => x !== "").join(" at ") || "somebody"
+    : null;
+}
+
+function describe({ phase }: State): string {
+  if (phase.at === "waiting") return JSON.stringify(phase.wait);
+  if (phase.at === "refused") return phase.refusal.code;
+  if (phase.at === "open") return `open ${phase.trouble?.code ?? ""}`;
+  return phase.at;
+}
+
+/** Changes loud, success quiet. */
+function tell(log: Log, { phase }: State): void {
+  if (phase.at === "refused") log.error({ refusal: phase.refusal }, "staying closed");
+  else if (phase.at === "open" && phase.trouble !== null)
+    log.warn({ trouble: phase.trouble }, "settled, but something is wrong");
+  else if (phase.at === "waiting") log.debug({ wait: phase.wait }, "waiting");
+}

@@ -1,0 +1,176 @@
+/** The agent's HTTP: every path, its answer, and who may ask. Nothing changes state by GET. */
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { Explanation } from "../core/explain.ts";
+import { decode, type Hello, HelloRequest, type Outcome, type PeerRef } from "../core/model.ts";
+import { parseDuration } from "../lib/duration.ts";
+import type { Access, Caller, Verdict } from "./access.ts";
+import { HELLO_PATH } from "./peer-client.ts";
+import { ANSWER_HEADER, CALL_HEADER, signAnswer } from "./signature.ts";
+
+const MOST_BODY = 64 * 1024;
+const MOST_WAIT_MS = 300_000;
+
+/** One agent as `/v1/peers` lists it. */
+export type PeerRow = {
+  readonly id: string;
+  readonly incarnation: string;
+  readonly agent_addr: string;
+  readonly api_addr: string;
+  readonly addr: string;
+  readonly voter: boolean | null;
+  readonly status: string | null;
+  readonly genesis_id: string | null;
+  readonly registered: boolean;
+  /** Whether it answered when last asked; null: never asked. */
+  readonly reachable: boolean | null;
+  readonly problem: string | null;
+  readonly self: boolean;
+};
+
+/** What the paths show; each function gives the state of this moment. */
+export type View = {
+  readonly bootId: string;
+  readonly access: Access;
+  readonly secret: () => Promise<string | null>;
+  seq(): number;
+  state(): Record<string, unknown>;
+  agent(): Record<string, unknown>;
+  peers(): readonly PeerRow[];
+  explanation(): Explanation;
+  outcome(): Outcome | null;
+  /** Waits up to `ms` for an outcome newer than `revision`, for a refusal, or for abort. */
+  newer(revision: number, ms: number, signal: AbortSignal): Promise<void>;
+  /** Set while the agent refuses: it will not settle by waiting. */
+  refusal(): { readonly code: string; readonly message: string; readonly hint: string } | null;
+  hello(): Hello;
+  met(from: PeerRef): void;
+  metrics(): string;
+  /** Aborted when the agent stops, so that no caller waits on. */
+  readonly stopping: AbortSignal;
+};
+
+/** The agent's routes. `callerOf` reads the connection; tests give their own. */
+export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
+  const app = new Hono();
+  const problem = (code: string, message: string, hint = "") => ({ error: { code, message, hint } });
+  app.notFound((c) =>
+    c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`, "GET /v1/state shows all"), 404),
+  );
+  app.onError((error, c) => c.json(problem("internal", error.message), 500));
+
+  app.get("/livez", (c) => c.text("ok\n"));
+  app.get("/startupz", (c) =>
+    view.outcome() === null ? c.text(`${view.explanation().code}\n`, 503) : c.text("ok\n"),
+  );
+  app.get("/readyz", (c) => {
+    const { code } = view.explanation();
+    return code === "settled" || (code === "store" && view.outcome() !== null)
+      ? c.text("ok\n")
+      : c.text(`${code}\n`, 503);
+  });
+
+  app.use("*", async (c, next) => {
+    if (c.req.path.startsWith("/v1/peer/")) return next();
+    const verdict = await view.access.read(callerOf(c.env), c.req.header("authorization"));
+    return verdict.ok ? next() : c.json(problem(verdict.code, verdict.message, verdict.hint), 401);
+  });
+
+  app.get("/v1/state", (c) => {
+    const tag = `${view.bootId}-${view.seq()}`;
+    c.header("etag", `"${tag}"`);
+    c.header("cache-control", "no-cache");
+    const known =
+      c.req.query("since") ?? c.req.header("if-none-match")?.replace(/^W\//, "").replaceAll('"', "");
+    return known === tag ? c.body(null, 304) : c.json(view.state());
+  });
+  app.get("/v1/agent", (c) => c.json(view.agent()));
+  app.get("/v1/explain", (c) => c.json(view.explanation()));
+  app.get("/metrics", (c) =>
+    c.text(view.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
+  );
+  app.get("/v1/peers", (c) => {
+    const which = { db: "api_addr", peer: "addr", agent: "agent_addr" } as const;
+    const asked = c.req.query("address") ?? "db";
+    if (!(asked in which))
+      return c.json(problem("bad_request", `address=${asked}`, "one of db, peer, agent"), 400);
+    const field = which[asked as keyof typeof which];
+    const rows = view.peers();
+    if (c.req.query("format") === "csv")
+      return c.text(
+        `${rows
+          .map((r) => r[field])
+          .filter((a) => a !== "")
+          .join(",")}\n`,
+      );
+    if (/\btext\/plain\b/.test(c.req.header("accept") ?? ""))
+      return c.text(
+        rows
+          .map((r) => r[field])
+          .filter((a) => a !== "")
+          .map((a) => `${a}\n`)
+          .join(""),
+      );
+    return c.json({ peers: rows });
+  });
+  app.get("/v1/outcome", async (c) => {
+    const wait = c.req.query("wait");
+    const ms = wait === undefined ? 0 : parseDuration(wait);
+    if (ms === null || ms > MOST_WAIT_MS)
+      return c.json(problem("bad_request", `wait=${wait}`, "a duration up to 300s, as in 60s"), 400);
+    const revision = c.req.query("revision") ?? "0";
+    if (!/^\d{1,15}$/.test(revision))
+      return c.json(problem("bad_request", `revision=${revision}`, "the revision of the last answer"), 400);
+    if (ms > 0 && view.refusal() === null)
+      await view.newer(Number(revision), ms, AbortSignal.any([view.stopping, c.req.raw.signal]));
+    const refusal = view.refusal();
+    const outcome = view.outcome();
+    if (outcome !== null && outcome.revision > Number(revision)) return c.json(outcome);
+    return refusal === null || outcome !== null
+      ? c.body(null, 204)
+      : c.json(problem(refusal.code, refusal.message, refusal.hint), 409);
+  });
+
+  app.post(
+    HELLO_PATH,
+    bodyLimit({ maxSize: MOST_BODY, onError: (c) => c.json(problem("too_large", "a hello is small"), 413) }),
+    async (c) => {
+      const body = await c.req.text();
+      const verdict = await view.access.peer(callerOf(c.env), c.req.header(CALL_HEADER), {
+        method: "POST",
+        path: HELLO_PATH,
+        body,
+      });
+      const answer = verdict.ok ? greet(view, body) : refuse(view, verdict);
+      const text = JSON.stringify(answer.body);
+      const secret = verdict.call === null ? null : await view.secret();
+      if (secret !== null && verdict.call !== null)
+        c.header(ANSWER_HEADER, signAnswer(secret, verdict.call.nonce, answer.status, text));
+      return c.body(text, answer.status, { "content-type": "application/json" });
+    },
+  );
+  return app;
+
+  function refuse({ bootId }: View, { code, message, hint }: Extract<Verdict, { ok: false }>): Spoken {
+    return {
+      status: 401,
+      body: { error: { code, message, hint, ...(code === "boot_id" ? { boot_id: bootId } : {}) } },
+    };
+  }
+}
+
+type Spoken = { readonly status: ContentfulStatusCode; readonly body: unknown };
+
+/** Answers a hello and remembers who asked. */
+function greet(view: View, body: string): Spoken {
+  const request = decode(HelloRequest, body);
+  if (!request.ok)
+    return {
+      status: 400,
+      body: { error: { code: "bad_request", message: `hello: ${request.problem}`, hint: "" } },
+    };
+  const hello = view.hello();
+  if (request.value.key === hello.key) view.met(request.value.from);
+  return { status: 200, body: hello };
+}

@@ -1,0 +1,163 @@
+/** The parts of one agent, wired to each other; nothing runs yet. */
+import type { AgentConfig } from "../config.ts";
+import { formatAddress } from "../core/address.ts";
+import type { Rules, Settled } from "../core/genesis-state.ts";
+import type { GenesisRecord, MemberRef } from "../core/model.ts";
+import type { Lookup } from "../core/provider.ts";
+import type { Log } from "../lib/log.ts";
+import type { Pacing } from "../lib/loop.ts";
+import { openCredentials } from "./credentials.ts";
+import { openGenesis } from "./genesis.ts";
+import { runHook } from "./hooks.ts";
+import type { DataDir } from "./identity.ts";
+import { openOutcome } from "./outcome.ts";
+import { openPeerClient } from "./peer-client.ts";
+import { openPeers } from "./peers.ts";
+import { openRegistration } from "./registration.ts";
+import { openView } from "./view.ts";
+import { openStoreWatch } from "./watch.ts";
+
+/** What a node needs of the world. */
+export type NodeDeps = {
+  readonly pacing: Pacing;
+  readonly uuid: () => string;
+  readonly log: Log;
+  /** A file's text, read again when it changed. */
+  readonly file: (path: string) => Promise<string>;
+  /** What hooks get as their environment. */
+  readonly hookEnv: NodeJS.ProcessEnv;
+  readonly version: string;
+  /** Resident memory in bytes. */
+  readonly memory: () => number;
+};
+
+/** Wires a node whose data directory is open. */
+export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: DataDir) {
+  const { pacing, uuid, log } = deps;
+  const { clock } = pacing;
+  const { nodeId, kept } = dataDir.identity;
+  const bootId = uuid();
+  const agentAddr = formatAddress(config.httpAdvAddr);
+  const rules = rulesOf(config, nodeId);
+  const credentials = openCredentials(config, deps.file);
+  // The incarnation changes when the database's disk turns out to be another one.
+  let incarnation = () => kept.incarnation;
+  const self = (): MemberRef => ({
+    id: nodeId,
+    incarnation: incarnation(),
+    agent_addr: agentAddr,
+    api_addr: config.db.advAddr ?? "",
+    addr: config.db.peerAddr ?? "",
+  });
+  const client = openPeerClient({ key: rules.key, self, credentials, uuid });
+  const peers = openPeers({
+    path: dataDir.path("peers.json"),
+    clock,
+    client,
+    log: log.child({ part: "peers" }),
+    self,
+  });
+  await peers.load();
+  const outcome = openOutcome();
+
+  const genesis = await openGenesis({
+    rules,
+    dataDir,
+    dbDataDir: config.db.dataDir,
+    peers,
+    pacing,
+    uuid,
+    self,
+    log: log.child({ part: "genesis" }),
+    onInit: (record, signal) =>
+      runHook(config.onInit ?? [], initPayload(record, self()), { clock, signal, env: deps.hookEnv }),
+    settled(settled) {
+      outcome.update(settled, peers.members());
+      saySettled(log, settled);
+    },
+    changed: () => view.touch(),
+  });
+  incarnation = () => genesis.state().kept.incarnation;
+
+  const registration = openRegistration({
+    pacing,
+    log: log.child({ part: "registration" }),
+    entry: () => view.entry(),
+    hello: (address, signal) => peers.ask(address, signal),
+    changed() {
+      view.touch();
+      genesis.wake();
+    },
+  });
+  const store = openStoreWatch({
+    pacing,
+    log: log.child({ part: "store" }),
+    seen: notice,
+    lost() {
+      genesis.wake();
+      view.touch();
+    },
+  });
+  const view = openView({
+    config,
+    rules,
+    bootId,
+    genesis,
+    peers,
+    outcome,
+    registration,
+    store,
+    self,
+    clock,
+    version: deps.version,
+    memory: deps.memory,
+  });
+  return { rules, bootId, self, credentials, client, peers, outcome, genesis, registration, store, view };
+
+  /** What one look at the store changes here. */
+  function notice(lookup: Lookup): void {
+    const members = lookup.members ?? [];
+    const news = JSON.stringify(members) !== JSON.stringify(peers.members());
+    peers.see(members);
+    const { settled, seen, phase } = genesis.state();
+    const moved = (lookup.genesis?.revision ?? null) !== (seen?.at.revision ?? null);
+    // A settled node cares for its record only; one that still waits cares for everybody who comes or goes.
+    if (moved || (news && phase.at !== "open")) genesis.wake();
+    if (news && !members.some((m) => m.incarnation === incarnation())) registration.lost();
+    if (settled !== null) outcome.update(settled, members);
+    view.touch();
+  }
+}
+export type Node = Awaited<ReturnType<typeof openNode>>;
+
+function rulesOf(config: AgentConfig, nodeId: string): Rules {
+  return {
+    key: config.disco.key,
+    nodeId,
+    voter: config.voter,
+    expect: config.bootstrapExpect,
+    genesis: config.genesis,
+    formation: config.formation,
+    initialises: config.onInit !== null,
+  };
+}
+
+function initPayload(record: GenesisRecord | null, node: MemberRef): Record<string, unknown> {
+  return {
+    event: "init",
+    claim_id: record !== null && record.state !== "unborn" ? record.claim_id : null,
+    node,
+  };
+}
+
+function saySettled(log: Log, { kind, record }: Settled): void {
+  log.info(
+    {
+      kind,
+      genesis_id: record.genesis_id,
+      formation: record.formation,
+      members: record.members.map((m) => m.id).join(","),
+    },
+    "settled",
+  );
+}

@@ -1,0 +1,138 @@
+/**
+ * Whom this agent knows: the members directory as last seen, agents that said hello, agents they named, and
+ * those cached from before. Kept in `peers.json`: a hint for finding holders when the store is away or
+ * empty; it never proves that somebody is gone, and adds nobody to a count.
+ */
+import * as z from "zod";
+import { decode, type Hello, type Member, PeerRef } from "../core/model.ts";
+import type { Clock } from "../lib/clock.ts";
+import { reason } from "../lib/errors.ts";
+import { readIfThere, writeSynced } from "../lib/files.ts";
+import type { Log } from "../lib/log.ts";
+import { bell, withDeadline } from "../lib/loop.ts";
+import type { PeerClient } from "./peer-client.ts";
+
+export const HELLO_LIMIT_MS = 1_000;
+/** Changes that come together are written together. */
+const SETTLE_MS = 200;
+const UNTIL_CHANGE_MS = 3_600_000;
+/** Agents remembered beyond the directory. */
+const MOST_PEERS = 256;
+
+const Cache = z.looseObject({ v: z.int(), peers: z.array(PeerRef) });
+
+/** How the last try to reach one agent went. */
+export type Contact = { readonly ok: boolean; readonly problem: string | null; readonly at: number };
+
+export type PeersOptions = {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly client: PeerClient;
+  readonly log: Log;
+  /** This agent, as it is now. */
+  readonly self: () => PeerRef;
+};
+
+export function openPeers(options: PeersOptions) {
+  const { clock, client, log, self } = options;
+  let members: readonly Member[] = [];
+  const others = new Map<string, PeerRef>();
+  const contacts = new Map<string, Contact>();
+  const changed = bell();
+
+  const remember = (ref: PeerRef) => {
+    if (ref.incarnation === self().incarnation || ref.agent_addr === self().agent_addr) return false;
+    const known = others.get(ref.incarnation);
+    if (known?.agent_addr === ref.agent_addr) return false;
+    if (known === undefined && others.size >= MOST_PEERS) return false;
+    // A newer incarnation of a node, or another node at an address, replaces what was there before.
+    for (const [incarnation, old] of others)
+      if (old.agent_addr === ref.agent_addr) others.delete(incarnation);
+    others.set(ref.incarnation, { id: ref.id, incarnation: ref.incarnation, agent_addr: ref.agent_addr });
+    changed.ring();
+    return true;
+  };
+
+  const targets = (): string[] => {
+    const addresses = new Set([...members, ...others.values()].map((m) => m.agent_addr));
+    addresses.delete(self().agent_addr);
+    return [...addresses];
+  };
+
+  const ask = async (address: string, signal: AbortSignal): Promise<Hello | null> => {
+    const at = clock.now();
+    try {
+      const hello = await withDeadline(clock, signal, HELLO_LIMIT_MS, `hello to ${address}`, (s) =>
+        client.hello(address, s),
+      );
+      contacts.set(address, { ok: true, problem: null, at });
+      // My own incarnation in an answer is me, seen through another address.
+      return hello.incarnation === self().incarnation ? null : hello;
+    } catch (error) {
+      contacts.set(address, { ok: false, problem: reason(error), at });
+      return null;
+    }
+  };
+
+  return {
+    /** Loads the cache. A damaged cache is an empty one: it is only a hint. */
+    async load(): Promise<void> {
+      const text = await readIfThere(options.path);
+      const cache = text === null ? null : decode(Cache, text);
+      if (cache?.ok) for (const ref of cache.value.peers) remember(ref);
+    },
+    /** The directory as it is now. */
+    see(seen: readonly Member[]): void {
+      members = seen;
+      for (const m of seen) remember({ id: m.id, incarnation: m.incarnation, agent_addr: m.agent_addr });
+    },
+    /** An agent said hello, or was named; true when that was news. */
+    meet: remember,
+    members: () => members,
+    /** Everybody known beyond the directory. */
+    others: () => [...others.values()].filter((o) => !members.some((m) => m.incarnation === o.incarnation)),
+    contact: (address: string): Contact | null => contacts.get(address) ?? null,
+    /** Asks the agent at one address; null when it does not answer in time, or is this one. */
+    ask,
+    /** Asks everybody known, and everybody they name, at once; agents that do not answer in time are left out. */
+    async askAll(signal: AbortSignal): Promise<Hello[]> {
+      const asked = new Set<string>();
+      const hellos = new Map<string, Hello>();
+      const round = async (addresses: readonly string[]): Promise<void> => {
+        const fresh = addresses.filter((address) => !asked.has(address));
+        for (const address of fresh) asked.add(address);
+        const answers = await Promise.all(fresh.map((address) => ask(address, signal)));
+        const named: string[] = [];
+        for (const hello of answers) {
+          if (hello === null) continue;
+          hellos.set(hello.incarnation, hello);
+          for (const ref of [
+            { id: hello.node_id, incarnation: hello.incarnation, agent_addr: hello.agent_addr },
+            ...hello.peers,
+          ])
+            if (remember(ref)) named.push(ref.agent_addr);
+        }
+        if (named.length > 0) await round(named);
+      };
+      await round(targets());
+      return [...hellos.values()];
+    },
+    /** Keeps the cache on disk, a moment behind. A disk that fails costs a hint, so it is only said. */
+    async run(signal: AbortSignal): Promise<void> {
+      let written = "";
+      while (!signal.aborted) {
+        const text = `${JSON.stringify({ v: 1, peers: [...others.values()] })}\n`;
+        if (text !== written)
+          await writeSynced(options.path, text).then(
+            () => {
+              written = text;
+            },
+            (error: unknown) => log.warn({ error: reason(error) }, "keep the cached peers"),
+          );
+        await changed.wait(clock, UNTIL_CHANGE_MS, signal);
+        await clock.sleep(SETTLE_MS, signal);
+      }
+    },
+  };
+}
+export type Peers = ReturnType<typeof openPeers>;

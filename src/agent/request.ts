@@ -1,0 +1,78 @@
+/** One HTTP request to an agent, over node:http with keep-alive (global fetch would cost 16 MiB). Bounded in size and time. */
+import { Agent as HttpAgent, request as httpRequest } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { RollcallError, reason } from "../lib/errors.ts";
+
+const MOST_BYTES = 1024 * 1024;
+
+/** The PEM texts of a client: whom to trust, and what to show. */
+export type ClientTls = { readonly ca?: string; readonly cert?: string; readonly key?: string };
+export type Answer = {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+};
+export type Ask = {
+  readonly method: "GET" | "POST";
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * A client that speaks https when `tls` is given. Its `send` rejects with `unreachable`, `too_large`, or
+ * whatever the signal's abort gives. `close` drops the idle connections.
+ */
+export function openClient(tls: ClientTls | null) {
+  const keepAlive = { keepAlive: true, maxSockets: 4, maxFreeSockets: 2, timeout: 60_000 };
+  const agent =
+    tls === null ? new HttpAgent(keepAlive) : new HttpsAgent({ ...keepAlive, ...tls, minVersion: "TLSv1.2" });
+  const request = tls === null ? httpRequest : httpsRequest;
+  return {
+    send: ({ method, host, port, path, headers = {}, body, signal }: Ask): Promise<Answer> =>
+      new Promise((resolve, reject) => {
+        const fail = (error: unknown) =>
+          reject(new RollcallError("unreachable", reason(error) || "connection failed", { cause: error }));
+        const call = request(
+          {
+            method,
+            host,
+            port,
+            path,
+            headers: {
+              ...headers,
+              ...(body === undefined
+                ? {}
+                : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
+            },
+            agent,
+            signal,
+          },
+          (response) => {
+            const chunks: Buffer[] = [];
+            let size = 0;
+            response.on("data", (chunk: Buffer) => {
+              size += chunk.length;
+              if (size <= MOST_BYTES) chunks.push(chunk);
+              else response.destroy(new RollcallError("too_large", `the answer is over ${MOST_BYTES} bytes`));
+            });
+            response.once("error", fail);
+            response.once("end", () =>
+              resolve({
+                status: response.statusCode ?? 0,
+                body: Buffer.concat(chunks).toString("utf8"),
+                headers: response.headers,
+              }),
+            );
+          },
+        );
+        call.once("error", fail);
+        call.end(body);
+      }),
+    close: () => agent.destroy(),
+  };
+}
+export type Client = ReturnType<typeof openClient>;

@@ -1,0 +1,94 @@
+/** Listening: the HTTP or HTTPS server around the routes, its limits, its certificates, and its end. */
+import type { Server } from "node:http";
+import { createServer as createHttps, type Server as HttpsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { createAdaptorServer } from "@hono/node-server";
+import type { Hono } from "hono";
+import type { Address } from "../core/address.ts";
+import { formatAddress, isLoopback } from "../core/address.ts";
+import type { Clock } from "../lib/clock.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
+import type { Caller } from "./access.ts";
+
+/** PEM texts of the server's own certificate and key, and of the authority that signs callers'. */
+export type ServerTls = {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string | null;
+  readonly clientAuth: boolean;
+};
+
+export type Listening = {
+  readonly port: number;
+  /** Uses other certificates for connections made from now on. */
+  renew(tls: ServerTls): void;
+  /** Ends kept-alive connections at once and running requests after `graceMs`. Safe twice. */
+  close(graceMs: number): Promise<void>;
+};
+
+/** Listens. Throws `listen` in one line when the address cannot be had. */
+export async function listen(options: {
+  app: Hono;
+  addr: Address;
+  tls: ServerTls | null;
+  clock: Clock;
+}): Promise<Listening> {
+  const { app, addr, tls, clock } = options;
+  // Without `overrideGlobalObjects: false` the adapter would replace the global Request and Response.
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    overrideGlobalObjects: false,
+    ...(tls === null ? {} : { createServer: createHttps, serverOptions: tlsOptions(tls) }),
+  }) as Server;
+  // Longer than any poll interval, or every poll would reconnect.
+  server.keepAliveTimeout = 75_000;
+  server.headersTimeout = 5_000;
+  server.requestTimeout = 10_000;
+  server.maxConnections = 1_024;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) =>
+      reject(
+        new RollcallError("listen", `-http-addr: cannot listen on ${formatAddress(addr)}: ${reason(error)}`, {
+          cause: error,
+        }),
+      ),
+    );
+    server.listen(addr.port, addr.host, resolve);
+  });
+  let closing: Promise<void> | null = null;
+  return {
+    port: (server.address() as AddressInfo).port,
+    renew: (next) => (server as unknown as HttpsServer).setSecureContext(tlsOptions(next)),
+    close(graceMs) {
+      closing ??= new Promise<void>((resolve) => {
+        const cancel = clock.after(graceMs, () => server.closeAllConnections());
+        server.close(() => {
+          cancel();
+          resolve();
+        });
+        server.closeIdleConnections();
+      });
+      return closing;
+    },
+  };
+}
+
+/** What a connection shows of its caller. */
+export function callerOf(env: unknown): Caller {
+  const socket = (env as { incoming?: { socket?: Socket } } | undefined)?.incoming?.socket;
+  const from = socket?.remoteAddress?.replace(/^::ffff:/, "") ?? "";
+  return { loopback: isLoopback(from), certified: socket instanceof TLSSocket && socket.authorized };
+}
+
+function tlsOptions({ cert, key, ca, clientAuth }: ServerTls) {
+  // Health checks come without a certificate: it is asked for here, and demanded path by path.
+  return {
+    cert,
+    key,
+    ...(ca === null ? {} : { ca }),
+    requestCert: clientAuth,
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.2" as const,
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * The genesis step function's vocabulary: what a node keeps on disk, what it may be doing, what it is told
+ * and what it asks of the shell. The rules themselves are in genesis.ts.
+ */
+import type { Claimed, Formation, GenesisRecord, Hello, Sealed } from "./model.ts";
+import type { Versioned } from "./provider.ts";
+import type { Answers, Data, Seen, Tally } from "./quorum.ts";
+
+/** What the operator told this node, fixed for the life of the process. */
+export type Rules = {
+  readonly key: string;
+  readonly nodeId: string;
+  readonly voter: boolean;
+  readonly expect: number;
+  readonly genesis: "auto" | "strict" | "never";
+  readonly formation: Formation;
+  /** The database is initialised by a hook (`-on-init`) between claim and seal. */
+  readonly initialises: boolean;
+};
+
+/** What is synced on this node's disk before anything depends on it. */
+export type Kept = {
+  readonly incarnation: string;
+  /** A claim that may have been written, and the record it was to replace. */
+  readonly claim: { readonly claim_id: string; readonly init_id: string; readonly base: Versioned } | null;
+  /** The database was initialised, or is being, under this claim, and may be set aside if the claim is lost. */
+  readonly stamp: { readonly claim_id: string; readonly done: boolean } | null;
+  /** The genesis this node belongs to. */
+  readonly marker: Sealed | null;
+  /** The database has been allowed to open under the marker. */
+  readonly opened: boolean;
+};
+
+/** Why a node without a cluster waits. */
+export type Wait =
+  | { readonly on: "store"; readonly problem: string }
+  | { readonly on: "no_record" }
+  | { readonly on: "foreign_leader"; readonly leader: string }
+  | { readonly on: "holder"; readonly holder: string; readonly genesisId: string }
+  | { readonly on: "expect_mismatch"; readonly recordExpect: number }
+  | { readonly on: "voters" }
+  | { readonly on: "claimant"; readonly claimant: string }
+  | { readonly on: "turn" }
+  | { readonly on: "others" }
+  | { readonly on: "claimer"; readonly claimer: string };
+
+/** Why a node does not open its database, or what is wrong under an open one. */
+export type Refusal =
+  | { readonly code: "foreign_data" }
+  | { readonly code: "genesis_conflict"; readonly with: string; readonly where: string }
+  | { readonly code: "reborn"; readonly birth: number }
+  | { readonly code: "park_failed"; readonly problem: string; readonly commands: readonly string[] };
+
+/** What the node is doing; exactly one effect is outstanding in every phase but the last three. */
+export type Phase =
+  | { readonly at: "reading" }
+  | { readonly at: "asking"; readonly about: "init" | "claim" | "restore" }
+  | {
+      readonly at: "saving";
+      readonly before: "read" | "claim" | "initialise" | "open";
+      readonly next?: Claimed;
+    }
+  | {
+      readonly at: "swapping";
+      readonly about: "init" | "claim" | "seal" | "restore";
+      readonly next: GenesisRecord;
+    }
+  | { readonly at: "initialising" }
+  | { readonly at: "parking" }
+  | { readonly at: "waiting"; readonly wait: Wait }
+  | { readonly at: "refused"; readonly refusal: Refusal }
+  | {
+      readonly at: "open";
+      readonly trouble: Refusal | { readonly code: "store"; readonly problem: string } | null;
+    };
+
+export type Settled = { readonly kind: "bootstrap" | "join" | "existing"; readonly record: Sealed };
+
+export type State = {
+  readonly kept: Kept;
+  readonly data: Data;
+  readonly phase: Phase;
+  /** The record at the last read or won write; null when it was absent; undefined before the first. */
+  readonly seen: Seen | null | undefined;
+  /** The last count, for `explain`. */
+  readonly tally: Tally | null;
+  /** Set once the database may run. Never unset. */
+  readonly settled: Settled | null;
+};
+
+export type Input =
+  | { readonly type: "start" }
+  /** Something may have changed. Ignored while an effect is outstanding: the shell repeats it afterwards. */
+  | { readonly type: "wake" }
+  | { readonly type: "record"; readonly seen: Seen | null }
+  /** A read or a round of asking failed, or the record cannot be understood. */
+  | { readonly type: "unreadable"; readonly problem: string }
+  | { readonly type: "answers"; readonly answers: Answers }
+  | { readonly type: "saved" }
+  | {
+      readonly type: "swapped";
+      readonly result:
+        | { readonly kind: "won"; readonly revision: string }
+        | { readonly kind: "lost" | "unknown" };
+    }
+  | { readonly type: "initialised" }
+  | {
+      readonly type: "parked";
+      readonly failure: { readonly problem: string; readonly commands: readonly string[] } | null;
+    };
+
+export type Effect =
+  | { readonly type: "read" }
+  | { readonly type: "ask" }
+  /** Sync `kept` to disk; `aside`: keep this marker beside it under another name first. */
+  | { readonly type: "save"; readonly kept: Kept; readonly aside: Sealed | null }
+  | { readonly type: "swap"; readonly expected: Versioned | null; readonly value: string }
+  | { readonly type: "initialise"; readonly claimId: string }
+  /** Rename the database's directory, if there is one with anything in it. */
+  | { readonly type: "park"; readonly claimId: string }
+  | { readonly type: "settle"; readonly settled: Settled };
+
+/** What this node answers of itself when asked: the part of `hello` that the protocol rests on. */
+export function testimony(
+  state: State,
+): Pick<Hello, "incarnation" | "birth" | "marker" | "pending" | "used"> {
+  const { claim, incarnation, marker, stamp } = state.kept;
+  return {
+    incarnation,
+    birth: marker?.birth ?? state.seen?.record.birth ?? 0,
+    marker: marker && { genesis_id: marker.genesis_id, birth: marker.birth },
+    pending: claim && { claim_id: claim.claim_id, init_id: claim.init_id, revision: claim.base.revision },
+    used: state.data === "present" && marker === null && stamp === null,
+  };
+}
+
+export type Step = { readonly state: State; readonly effects: readonly Effect[] };
+
+/** The state of a node whose disk holds `kept`, before its first input, `start`. */
+export function initial(kept: Kept, data: Data): State {
+  return { kept, data, phase: { at: "reading" }, seen: undefined, tally: null, settled: null };
+}
+
+/** The value a register holds for a record. */
+export function encode(record: GenesisRecord): string {
+  return JSON.stringify(record);
+}

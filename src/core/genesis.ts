@@ -1,0 +1,362 @@
+/**
+ * How exactly one cluster comes to be when a store with check-and-set is there: one pure step function,
+ * `(rules, state, input, fresh) → (state, effects)`. The shell (src/agent/genesis.ts) performs the effects,
+ * one at a time, and feeds the results back; test/explore explores this very function. The protocol, and
+ * why each rule is there: src/DESIGN.md, "Genesis".
+ */
+import {
+  encode,
+  type Input,
+  type Kept,
+  type Phase,
+  type Refusal,
+  type Rules,
+  type Settled,
+  type State,
+  type Step,
+  type Wait,
+} from "./genesis-state.ts";
+import { type Claimed, type GenesisRecord, memberHash, type Sealed, type Unborn, VERSION } from "./model.ts";
+import type { Versioned } from "./provider.ts";
+import { type Answers, type Seen, tally } from "./quorum.ts";
+
+/** One step. `fresh` is a UUID never used before, consumed or not. */
+export function step(rules: Rules, state: State, input: Input, fresh: string): Step {
+  switch (input.type) {
+    case "start":
+      return start(state, fresh);
+    case "wake":
+      return state.phase.at === "waiting" || state.phase.at === "open" || state.phase.at === "refused"
+        ? read(state)
+        : still(state);
+    case "record":
+      return onRecord(rules, { ...state, seen: input.seen });
+    case "unreadable":
+      return onUnreadable(state, input.problem);
+    case "answers":
+      return onAnswers(rules, { ...state, data: input.answers.data }, input.answers, fresh);
+    case "saved":
+      return onSaved(state);
+    case "swapped":
+      return onSwapped(rules, state, input.result);
+    case "initialised":
+      return onInitialised(state);
+    case "parked":
+      return input.failure === null
+        ? forget(state)
+        : refuse(state, {
+            code: "park_failed",
+            problem: input.failure.problem,
+            commands: input.failure.commands,
+          });
+    default:
+      return input satisfies never;
+  }
+}
+
+/** A record without a marker in front of it is opened by nobody; a database that lost its data is a new node. */
+function start(state: State, fresh: string): Step {
+  const { kept, data } = state;
+  if (kept.marker === null || !kept.opened || data !== "empty") return read(state);
+  return save({ ...state, kept: blank(fresh) }, "read", kept.marker);
+}
+
+function onRecord(rules: Rules, state: State): Step {
+  if (state.kept.marker !== null) return asHolder(state, state.kept.marker);
+  if (state.data === "present" && state.kept.stamp === null) return refuse(state, { code: "foreign_data" });
+  return asBlank(rules, state);
+}
+
+/** No marker yet. Outcomes: wait, ask (for init, claim or take-over), go on with my claim, or take the sealed genesis. */
+function asBlank(rules: Rules, state: State): Step {
+  const { kept, seen } = state;
+  const record = seen?.record ?? null;
+  const mine = isMine(kept, record);
+  // Any record but the one my claim was to replace shows that my claim is not, and can no longer come, in force.
+  if (kept.claim !== null && !mine && !sameVersion(kept.claim.base, seen?.at))
+    return discard(state, kept.claim.claim_id);
+  if (record === null)
+    return rules.voter && rules.genesis === "auto" ? ask(state, "init") : wait(state, { on: "no_record" });
+  if (record.state === "sealed")
+    return save({ ...state, kept: { ...blank(kept.incarnation), marker: record } }, "read");
+  if (record.state === "claimed" && mine) return initialiseOrSeal(rules, state, record);
+  if (!rules.voter || rules.genesis === "never") return wait(state, { on: "others" });
+  if (record.expect !== rules.expect)
+    return wait(state, { on: "expect_mismatch", recordExpect: record.expect });
+  return ask(state, "claim");
+}
+
+/** A marker is on disk. Outcomes: open, restore the record, stay closed, or (never opened) give the marker up and join. */
+function asHolder(state: State, marker: Sealed): Step {
+  const record = state.seen?.record ?? null;
+  if (record !== null && record.birth > marker.birth)
+    return yieldTo(state, marker, { code: "reborn", birth: record.birth });
+  if (record === null || record.state !== "sealed") return ask(state, "restore");
+  if (record.genesis_id !== marker.genesis_id)
+    return yieldTo(state, marker, { code: "genesis_conflict", with: record.genesis_id, where: "the record" });
+  if (state.kept.opened) return open(state, marker);
+  return save({ ...state, kept: { ...state.kept, opened: true } }, "open");
+}
+
+/** Another genesis stands where mine should: fatal for a node that has opened, no loss for one that never did. */
+function yieldTo(state: State, marker: Sealed, refusal: Refusal): Step {
+  return state.kept.opened ? refuse(state, refusal) : discard(state, marker.genesis_id);
+}
+
+function onUnreadable(state: State, problem: string): Step {
+  const { marker, opened } = state.kept;
+  if (marker === null || !opened) return wait(state, { on: "store", problem });
+  return open(state, marker, { code: "store", problem });
+}
+
+function onAnswers(rules: Rules, state: State, answers: Answers, fresh: string): Step {
+  if (state.phase.at !== "asking") return still(state);
+  switch (state.phase.about) {
+    case "init":
+      return init(rules, state, answers, fresh);
+    case "restore":
+      return restore(state, answers, fresh);
+    case "claim":
+      return state.seen ? claim(rules, state, state.seen, answers, fresh) : read(state);
+    default:
+      return state.phase satisfies never;
+  }
+}
+
+/** The record is absent. It may be made only where nobody reachable knows a cluster. */
+function init(rules: Rules, state: State, answers: Answers, fresh: string): Step {
+  if (answers.foreignLeader !== null)
+    return wait(state, { on: "foreign_leader", leader: answers.foreignLeader });
+  const holder = answers.hellos.find((h) => h.key === rules.key && h.marker !== null);
+  if (holder?.marker)
+    return wait(state, { on: "holder", holder: holder.node_id, genesisId: holder.marker.genesis_id });
+  const next: Unborn = {
+    v: VERSION,
+    state: "unborn",
+    init_id: fresh,
+    birth: 1,
+    expect: rules.expect,
+    by: rules.nodeId,
+  };
+  return swap(state, "init", null, next);
+}
+
+/** The record is unborn, or claimed by another: count, and claim if everything holds. */
+function claim(rules: Rules, state: State, seen: Seen, answers: Answers, fresh: string): Step {
+  if (answers.data === "present" && state.kept.stamp === null) return refuse(state, { code: "foreign_data" });
+  const counts = tally(seen, rules.key, answers);
+  const counting = { ...state, tally: counts };
+  const { record } = seen;
+  if (record.state === "claimed" && !answers.claimerSilent)
+    return wait(counting, { on: "claimer", claimer: record.node });
+  if (answers.foreignLeader !== null)
+    return wait(counting, { on: "foreign_leader", leader: answers.foreignLeader });
+  const holder = counts.holders[0];
+  if (holder?.marker)
+    return wait(counting, { on: "holder", holder: holder.node_id, genesisId: holder.marker.genesis_id });
+  if (counts.counted.length < rules.expect) return wait(counting, { on: "voters" });
+  const claimant = counts.claimants[0];
+  if (claimant !== undefined) return wait(counting, { on: "claimant", claimant: claimant.node_id });
+  const members = counts.counted.slice(0, rules.expect);
+  const rank = members.findIndex((m) => m.incarnation === state.kept.incarnation);
+  if (rank === -1) return wait(counting, { on: "others" });
+  if (rank > 0 && !answers.impatient) return wait(counting, { on: "turn" });
+  const { v, init_id, birth, expect } = record;
+  const gen = record.state === "claimed" ? record.gen + 1 : 1;
+  // A claim already on disk is for this very record (any other was discarded): the same id makes the retry harmless.
+  const claim_id = state.kept.claim?.claim_id ?? fresh;
+  const next: Claimed = {
+    v,
+    state: "claimed",
+    init_id,
+    birth,
+    expect,
+    gen,
+    claim_id,
+    node: rules.nodeId,
+    incarnation: state.kept.incarnation,
+    formation: rules.formation,
+    members,
+    hash: memberHash(members),
+  };
+  const kept = { ...state.kept, claim: { claim_id, init_id, base: seen.at } };
+  return {
+    state: { ...counting, kept, phase: { at: "saving", before: "claim", next } },
+    effects: [{ type: "save", kept, aside: null }],
+  };
+}
+
+/** My record is gone, or replaced by an unborn or claimed one of no higher birth: put it back, if all holders agree. */
+function restore(state: State, answers: Answers, fresh: string): Step {
+  const marker = state.kept.marker;
+  if (marker === null) return read(state);
+  for (const { marker: theirs, node_id } of answers.hellos) {
+    if (theirs === null || theirs.birth < marker.birth) continue;
+    if (theirs.birth > marker.birth) return yieldTo(state, marker, { code: "reborn", birth: theirs.birth });
+    if (theirs.genesis_id !== marker.genesis_id)
+      return refuse(state, { code: "genesis_conflict", with: theirs.genesis_id, where: node_id });
+  }
+  const next: Sealed = { ...marker, init_id: state.seen?.record.init_id ?? fresh };
+  return swap(state, "restore", state.seen?.at ?? null, next);
+}
+
+/** My claim stands. The database is initialised closed, where it needs that; then the claim is sealed. */
+function initialiseOrSeal(rules: Rules, state: State, record: Claimed): Step {
+  const { stamp } = state.kept;
+  const needed = rules.initialises && record.formation === "single";
+  if (!needed || stamp?.done) {
+    const next: Sealed = { ...record, state: "sealed", genesis_id: record.claim_id };
+    return swap(state, "seal", state.seen?.at ?? null, next);
+  }
+  // A stamp without "done" is an initialisation cut short: what it left is set aside, and it is done again.
+  if (stamp !== null) return park(state, record.claim_id);
+  return save(
+    { ...state, kept: { ...state.kept, stamp: { claim_id: record.claim_id, done: false } } },
+    "initialise",
+  );
+}
+
+function onSaved(state: State): Step {
+  const { phase } = state;
+  if (phase.at !== "saving") return still(state);
+  switch (phase.before) {
+    case "read":
+      return read(state);
+    case "claim":
+      return phase.next && state.seen ? swap(state, "claim", state.seen.at, phase.next) : read(state);
+    case "initialise":
+      return {
+        state: { ...state, phase: { at: "initialising" } },
+        effects: [{ type: "initialise", claimId: state.kept.claim?.claim_id ?? "" }],
+      };
+    case "open":
+      return state.kept.marker
+        ? open(state, state.kept.marker, null, firstOutcome(state.kept, state.kept.marker))
+        : read(state);
+    default:
+      return phase.before satisfies never;
+  }
+}
+
+function onSwapped(rules: Rules, state: State, result: Extract<Input, { type: "swapped" }>["result"]): Step {
+  const { phase } = state;
+  // Lost, or unknown: only a read tells. An unknown write is never repeated before that.
+  if (phase.at !== "swapping" || result.kind !== "won") return read(state);
+  const { next } = phase;
+  const won: State = {
+    ...state,
+    seen: { record: next, at: { value: encode(next), revision: result.revision } },
+  };
+  if (next.state === "sealed" && phase.about === "seal")
+    return save({ ...won, kept: { ...blank(state.kept.incarnation), marker: next } }, "read");
+  if (next.state === "claimed") return initialiseOrSeal(rules, won, next);
+  if (next.state === "unborn") return asBlank(rules, won);
+  return read(won);
+}
+
+function onInitialised(state: State): Step {
+  const { claim } = state.kept;
+  if (claim === null) return read(state);
+  return save(
+    { ...state, data: "present", kept: { ...state.kept, stamp: { claim_id: claim.claim_id, done: true } } },
+    "read",
+  );
+}
+
+/** Gives up a claim or a marker that never opened; whatever was initialised for it is set aside first. */
+function discard(state: State, claimId: string): Step {
+  return state.kept.stamp !== null || state.kept.marker !== null ? park(state, claimId) : forget(state);
+}
+
+/** After parking: nothing of the claim or marker is left, but an initialisation cut short keeps its claim. */
+function forget(state: State): Step {
+  const { kept, seen } = state;
+  const resumes =
+    kept.stamp !== null && isMine(kept, seen?.record ?? null) && seen?.record.state === "claimed";
+  const next: Kept = resumes ? { ...kept, stamp: null } : blank(kept.incarnation);
+  return save({ ...state, data: state.data === "present" ? "empty" : state.data, kept: next }, "read");
+}
+
+function open(
+  state: State,
+  marker: Sealed,
+  trouble: Extract<Phase, { at: "open" }>["trouble"] = null,
+  kind: Settled["kind"] = "existing",
+): Step {
+  const opened: State = { ...state, phase: { at: "open", trouble } };
+  if (state.settled !== null) return still(opened);
+  const settled: Settled = { kind, record: marker };
+  return { state: { ...opened, settled }, effects: [{ type: "settle", settled }] };
+}
+
+/** What a node does that opens for the first time: only the owner, or a listed incarnation, creates. */
+function firstOutcome(kept: Kept, record: Sealed): Settled["kind"] {
+  const creates =
+    record.formation === "single"
+      ? record.incarnation === kept.incarnation
+      : record.members.some((m) => m.incarnation === kept.incarnation);
+  return creates ? "bootstrap" : "join";
+}
+
+function refuse(state: State, refusal: Refusal): Step {
+  return still({
+    ...state,
+    phase: state.settled === null ? { at: "refused", refusal } : { at: "open", trouble: refusal },
+  });
+}
+
+function wait(state: State, reason: Wait): Step {
+  return still({ ...state, phase: { at: "waiting", wait: reason } });
+}
+
+function read(state: State): Step {
+  return { state: { ...state, phase: { at: "reading" } }, effects: [{ type: "read" }] };
+}
+
+function ask(state: State, about: "init" | "claim" | "restore"): Step {
+  return { state: { ...state, phase: { at: "asking", about } }, effects: [{ type: "ask" }] };
+}
+
+function save(state: State, before: "read" | "initialise" | "open", aside: Sealed | null = null): Step {
+  return {
+    state: { ...state, phase: { at: "saving", before } },
+    effects: [{ type: "save", kept: state.kept, aside }],
+  };
+}
+
+function swap(
+  state: State,
+  about: "init" | "claim" | "seal" | "restore",
+  expected: Versioned | null,
+  next: GenesisRecord,
+): Step {
+  return {
+    state: { ...state, phase: { at: "swapping", about, next } },
+    effects: [{ type: "swap", expected, value: encode(next) }],
+  };
+}
+
+function park(state: State, claimId: string): Step {
+  return { state: { ...state, phase: { at: "parking" } }, effects: [{ type: "park", claimId }] };
+}
+
+function still(state: State): Step {
+  return { state, effects: [] };
+}
+
+function blank(incarnation: string): Kept {
+  return { incarnation, claim: null, stamp: null, marker: null, opened: false };
+}
+
+function isMine(kept: Kept, record: GenesisRecord | null): boolean {
+  return (
+    kept.claim !== null &&
+    record !== null &&
+    record.state !== "unborn" &&
+    record.claim_id === kept.claim.claim_id
+  );
+}
+
+function sameVersion(a: Versioned, b: Versioned | undefined): boolean {
+  return b !== undefined && a.revision === b.revision && a.value === b.value;
+}

@@ -1,0 +1,41 @@
+/**
+ * The one error class. `code` is a stable snake_case word, `message` says what we were doing and what came
+ * of it, `hint` what helps, `facts` what a program may want.
+ */
+export class RollcallError extends Error {
+  readonly code: string;
+  readonly hint: string | null;
+  readonly facts: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: string,
+    message: string,
+    more: { hint?: string | null; facts?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = "RollcallError";
+    this.code = code;
+    this.hint = more.hint ?? null;
+    this.facts = more.facts ?? {};
+  }
+}
+
+/** One line for a person: the message of an error and, where it adds something, of its cause. */
+export function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
+  const own = error.message === "" ? (codeOf(error) ?? error.name) : error.message;
+  if (inner === undefined || inner === null) return firstLine(own);
+  const deeper = reason(inner);
+  return firstLine(own.includes(deeper) ? own : own === "" ? deeper : `${own}: ${deeper}`);
+}
+
+/** The system's or a library's own code of an error (`ECONNREFUSED`), or null. */
+export function codeOf(error: unknown): string | null {
+  if (typeof error !== "object" || error === null || !("code" in error)) return null;
+  return typeof error.code === "string" ? error.code : null;
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0] ?? text;
+}
