@@ -20,20 +20,28 @@ export class RollcallError extends Error {
   }
 }
 
+/** Causes followed at most; errors that cause each other go round for ever. */
+const MOST_CAUSES = 5;
+
 /** One line for a person: the message of an error and, where it adds something, of its cause. */
 export function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
-  const own = error.message === "" ? (codeOf(error) ?? error.name) : error.message;
-  if (inner === undefined || inner === null) return firstLine(own);
-  const deeper = reason(inner);
-  return firstLine(own.includes(deeper) ? own : own === "" ? deeper : `${own}: ${deeper}`);
+  return told(error, MOST_CAUSES);
 }
 
 /** The system's or a library's own code of an error (`ECONNREFUSED`), or null. */
 export function codeOf(error: unknown): string | null {
   if (typeof error !== "object" || error === null || !("code" in error)) return null;
   return typeof error.code === "string" ? error.code : null;
+}
+
+function told(error: unknown, causes: number): string {
+  if (!(error instanceof Error)) return firstLine(String(error));
+  const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
+  const own = firstLine(error.message === "" ? (codeOf(error) ?? error.name) : error.message);
+  if (inner === undefined || inner === null || causes === 0) return own;
+  const deeper = told(inner, causes - 1);
+  if (own.includes(deeper)) return own;
+  return deeper.includes(own) ? deeper : `${own}: ${deeper}`;
 }
 
 function firstLine(text: string): string {

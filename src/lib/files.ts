@@ -5,7 +5,8 @@ import { codeOf, RollcallError, reason } from "./errors.ts";
 
 /**
  * Replaces `path` so that after a crash at any point it holds either the old or the new text, and the new
- * one once this has returned. Throws `disk` when any step fails; the old text is then still there.
+ * one once this has returned. Throws `disk` when any step fails; the old text is then still there, or, where
+ * only the directory could not be synced, the new one, which a crash may undo. One write to a path at a time.
  */
 export async function writeSynced(path: string, text: string): Promise<void> {
   const beside = `${path}.new`;
@@ -23,6 +24,11 @@ export async function writeSynced(path: string, text: string): Promise<void> {
     await unlink(beside).catch(() => {});
     throw new RollcallError("disk", `write ${path}: ${reason(error)}`, { cause: error });
   }
+}
+
+/** An id from outside as part of a file's name: nothing in it leads to another directory. */
+export function asName(id: string): string {
+  return encodeURIComponent(id).slice(0, 128);
 }
 
 /** Makes a rename or a new entry in `path` durable. */

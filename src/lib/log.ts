@@ -33,9 +33,16 @@ function asText(line: string, color: boolean): string {
   const { level, time, msg, part, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const name = String(level);
   const shown =
-    color && name in colors ? styleText(colors[name as keyof typeof colors], name.padEnd(5)) : name.padEnd(5);
-  const rest = Object.entries(fields).map(
-    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
-  );
+    color && name in colors
+      ? // Where the lines go is the caller's business: without this, standard output would be looked at.
+        styleText(colors[name as keyof typeof colors], name.padEnd(5), { validateStream: false })
+      : name.padEnd(5);
+  const rest = Object.entries(fields).map(([key, value]) => `${key}=${plain(value)}`);
   return `${[String(time).slice(11, 23), shown, part === undefined ? null : `${part}:`, msg, ...rest].filter((x) => x !== null).join(" ")}\n`;
+}
+
+/** A text as it is, unless something in it would break the line or speak to the terminal. */
+function plain(value: unknown): string {
+  const json = JSON.stringify(value);
+  return typeof value === "string" && json === `"${value}"` ? value : json;
 }

@@ -5,9 +5,12 @@ import { RollcallError } from "./errors.ts";
 /** What waiting needs. `random` gives a number in [0, 1). */
 export type Pacing = { readonly clock: Clock; readonly random: () => number };
 
+/** What aborted work may take to end; nothing that ignores its signal holds anybody longer. */
+const GRACE_MS = 100;
+
 /**
  * Runs `work` with a signal that aborts with the outer one or after `ms`. A time-out is thrown as
- * `deadline`, whatever the work itself threw on abort.
+ * `deadline`, whatever the work itself threw on abort. Work that does not end on abort is left behind.
  */
 export async function withDeadline<T>(
   clock: Clock,
@@ -17,16 +20,22 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const own = new AbortController();
-  const abort = () => own.abort(outer.reason);
+  const deaf = Promise.withResolvers<never>();
   let late = false;
-  const cancel = clock.after(ms, () => {
+  const end = (why?: unknown) => {
+    own.abort(why);
+    cancel();
+    cancel = clock.after(GRACE_MS, () => deaf.reject(own.signal.reason));
+  };
+  let cancel = clock.after(ms, () => {
     late = true;
-    own.abort();
+    end();
   });
+  const abort = () => end(outer.reason);
   outer.addEventListener("abort", abort, { once: true });
   if (outer.aborted) abort();
   try {
-    return await work(own.signal);
+    return await Promise.race([work(own.signal), deaf.promise]);
   } catch (error) {
     if (late) throw new RollcallError("deadline", `${what}: no answer in ${ms / 1000} s`, { cause: error });
     throw error;

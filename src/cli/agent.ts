@@ -1,0 +1,42 @@
+/** `rollcall agent`: runs the sidecar until a signal ends it. */
+import { runAgent } from "../agent/agent.ts";
+import type { AgentConfig } from "../config.ts";
+import { openLog } from "../lib/log.ts";
+import type { Io } from "./io.ts";
+
+/** 0 after an orderly end, 3 when overdue with -exit-on-timeout. Throws one clear line when the agent cannot go on. */
+export async function run(config: AgentConfig, io: Io): Promise<number> {
+  const stop = io.untilStopped();
+  const log = openLog({
+    ...config.log,
+    write: io.stderr,
+    color: io.terminal.stderr && io.env.NO_COLOR === undefined,
+  });
+  const ended = await runAgent(
+    config,
+    {
+      pacing: io.pacing,
+      uuid: io.uuid,
+      log,
+      file: io.file,
+      openProvider: () => io.openProvider(config.disco),
+      hostName: io.hostName,
+      hookEnv: withoutOurs(io.env),
+      version: io.version,
+      memory: io.memory,
+    },
+    stop,
+  );
+  if (ended === "stopped") return 0;
+  io.stderr("rollcall: overdue: no cluster within -bootstrap-expect-timeout\n");
+  return 3;
+}
+
+/** Hooks get the environment without rollcall's own variables, which may name secrets. */
+function withoutOurs(env: Io["env"]): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) =>
+      name.startsWith("ROLLCALL_") || value === undefined ? [] : [[name, value]],
+    ),
+  );
+}

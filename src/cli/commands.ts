@@ -1,0 +1,120 @@
+/** The commands of this release: their names, what they do, and lines to copy. */
+
+/** One subcommand. `name` is what is typed after `rollcall`. */
+export type Command = {
+  readonly name: CommandName;
+  /** One line, without a full stop. */
+  readonly summary: string;
+  /** What help adds to the summary, in sentences. */
+  readonly about: string;
+  readonly examples: readonly string[];
+};
+
+const NAMES = [
+  "agent",
+  "discover",
+  "validate",
+  "status",
+  "explain",
+  "genesis show",
+  "genesis init",
+  "genesis restore",
+  "genesis rebirth",
+  "version",
+  "help",
+] as const;
+export type CommandName = (typeof NAMES)[number];
+
+/** Commands that work on the genesis record. */
+export const GENESIS_COMMANDS = [
+  "genesis show",
+  "genesis init",
+  "genesis restore",
+  "genesis rebirth",
+] as const;
+
+const CONSUL = "-disco-mode=consul-kv -disco-key=prod/orders";
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "agent",
+    summary: "runs beside one database node until it is stopped",
+    about:
+      "Finds the peers under -disco-key, agrees with them exactly once who creates the cluster, and answers for its node over HTTP.",
+    examples: [
+      `rollcall agent ${CONSUL} -bootstrap-expect=3 -http-addr=10.0.0.1:4100 -cluster-secret-file=/etc/rollcall/secret`,
+      `rollcall agent -disco-mode=etcd-kv -disco-config='{"endpoints":["10.0.0.9:2379"]}'`,
+      "rollcall agent -config=/etc/rollcall.yaml",
+    ],
+  },
+  {
+    name: "discover",
+    summary: "looks once and prints the members and the genesis record",
+    about: "Writes nothing and registers nothing. A store that cannot be reached ends it with 1.",
+    examples: [`rollcall discover ${CONSUL}`, `rollcall discover ${CONSUL} -o=json`],
+  },
+  {
+    name: "validate",
+    summary: "checks an agent's flags and files, and says which limits apply",
+    about: "Takes what `rollcall agent` takes. Contacts nobody, writes nothing.",
+    examples: [
+      `rollcall validate ${CONSUL} -bootstrap-expect=3`,
+      "rollcall validate -config=/etc/rollcall.yaml",
+    ],
+  },
+  {
+    name: "status",
+    summary: "asks a running agent for its state",
+    about: "Reads /v1/state of the agent at -addr.",
+    examples: [
+      "rollcall status",
+      "rollcall status -addr=10.0.0.1:4100 -token-file=/etc/rollcall/token -o=json",
+    ],
+  },
+  {
+    name: "explain",
+    summary: "asks a running agent why it waits and what unblocks it",
+    about: "Reads /v1/explain of the agent at -addr.",
+    examples: ["rollcall explain", "rollcall explain -addr=10.0.0.1:4100"],
+  },
+  {
+    name: "genesis show",
+    summary: "prints the genesis record",
+    about: "The record says whether a cluster exists under the key, and who created it.",
+    examples: [`rollcall genesis show ${CONSUL}`],
+  },
+  {
+    name: "genesis init",
+    summary: "creates the genesis record, so that voters may create the cluster",
+    about: "Needed once with -genesis=strict. Writes only where there is no record.",
+    examples: [`rollcall genesis init ${CONSUL} -bootstrap-expect=3 -confirm=prod/orders`],
+  },
+  {
+    name: "genesis restore",
+    summary: "writes this node's marker back into a store that lost the record",
+    about:
+      "Takes the marker from -data-dir. Never replaces the record of another cluster, nor one of a higher birth.",
+    examples: [`rollcall genesis restore ${CONSUL} -data-dir=/var/lib/rollcall -confirm=prod/orders`],
+  },
+  {
+    name: "genesis rebirth",
+    summary: "gives up a cluster for good, so that its key may have a new one",
+    about:
+      "Every node of the old cluster must be wiped to join the new one. Needs the old genesis id, as `genesis show` prints it.",
+    examples: [
+      `rollcall genesis rebirth ${CONSUL} -genesis=0b5c4e1e-8d1f-4a57-9d5f-3f7c0a9b2f11 -bootstrap-expect=3 -confirm=prod/orders`,
+    ],
+  },
+  { name: "version", summary: "prints the version", about: "", examples: ["rollcall version"] },
+  {
+    name: "help",
+    summary: "explains a command and its flags",
+    about: "",
+    examples: ["rollcall help agent", "rollcall agent -h"],
+  },
+];
+
+/** The command of that name, or null. */
+export function findCommand(name: string): Command | null {
+  return COMMANDS.find((command) => command.name === name) ?? null;
+}

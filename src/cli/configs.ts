@@ -1,0 +1,99 @@
+/**
+ * From settings to what an agent or a command works with. Every problem is one usage line; nothing touches the
+ * world but through `ConfigDeps`.
+ */
+import {
+  type AgentConfig,
+  type ClientConfig,
+  type DiscoConfig,
+  DiscoMode,
+  type ProviderCheck,
+  type Settings,
+  type TlsConfig,
+} from "../config.ts";
+import { type Address, isLoopback, isWildcard } from "../core/address.ts";
+import {
+  advertisedAddress,
+  checkDatabaseAddress,
+  checkDisco,
+  checkFiles,
+  checkListening,
+  checkTls,
+  checkTlsPair,
+} from "./checks.ts";
+import { type Files, usageError } from "./usage.ts";
+
+/** What checking needs of the world; an Io is one. */
+export type ConfigDeps = {
+  readonly files: Files;
+  readonly checkProviderConfig: ProviderCheck;
+  /** The log goes to standard error, in colour and as text when that is a terminal. */
+  readonly terminal: { readonly stderr: boolean };
+};
+
+/** Everything for `rollcall agent`. Throws a usage error. */
+export async function agentConfig(s: Settings, deps: ConfigDeps): Promise<AgentConfig> {
+  const disco = await discoConfig(s, deps);
+  const httpAdvAddr = advertisedAddress(s);
+  checkListening(s);
+  checkTls(s);
+  checkDatabaseAddress("-db-adv-addr", s.db_adv_addr);
+  checkDatabaseAddress("-db-peer-addr", s.db_peer_addr);
+  checkFiles(s, deps.files);
+  return {
+    nodeId: s.node_id,
+    httpAddr: s.http_addr,
+    httpAdvAddr,
+    dataDir: s.data_dir,
+    disco,
+    bootstrapExpect: s.bootstrap_expect,
+    bootstrapExpectTimeoutMs: s.bootstrap_expect_timeout,
+    exitOnTimeout: s.exit_on_timeout,
+    voter: !s.non_voter,
+    genesis: s.genesis,
+    formation: s.formation,
+    db: { advAddr: s.db_adv_addr, peerAddr: s.db_peer_addr, dataDir: s.db_data_dir },
+    onInit: s.on_init,
+    tls: tlsConfig(s),
+    tokenFile: s.token_file,
+    clusterSecretFile: s.cluster_secret_file,
+    insecure: s.insecure,
+    log: { level: s.log_level, format: s.log_format ?? (deps.terminal.stderr ? "text" : "json") },
+  };
+}
+
+/** The store alone, for the commands that only work on it. Throws a usage error. */
+export async function discoConfig(s: Settings, deps: ConfigDeps): Promise<DiscoConfig> {
+  const mode = s.disco_mode;
+  if (mode === null) throw usageError(`-disco-mode: is required; one of ${DiscoMode.options.join(", ")}`);
+  checkDisco(s);
+  const whole = mode === "disco" ? { ...s.disco_config, url: s.disco_url, id: s.disco_id } : s.disco_config;
+  const checked = await deps.checkProviderConfig(mode, whole);
+  if (!checked.ok) throw usageError(`-disco-config: ${checked.problems.join("; ")}`);
+  return { mode, key: s.disco_key ?? s.disco_id ?? "rollcall", provider: checked.value };
+}
+
+/** How to reach a running agent: -addr, else where the agent's own flags say it is. Throws a usage error. */
+export function clientConfig(s: Settings, files: Files): ClientConfig {
+  checkTlsPair(s);
+  checkFiles(s, files);
+  const { tls_ca: caFile, tls_cert: certFile, tls_key: keyFile } = s;
+  const secure = caFile !== null || certFile !== null;
+  return {
+    addr: s.addr ?? nearestAddress(s, secure),
+    tls: secure ? { caFile, certFile, keyFile } : null,
+    tokenFile: s.token_file,
+  };
+}
+
+/** Reading on this machine needs no token, so it is preferred, except where a certificate names the advertised host. */
+function nearestAddress(s: Settings, secure: boolean): Address {
+  const { host, port } = s.http_addr;
+  if (s.http_adv_addr !== null && (secure || !(isWildcard(host) || isLoopback(host)))) return s.http_adv_addr;
+  return isWildcard(host) ? { host: host.includes(":") ? "::1" : "127.0.0.1", port } : s.http_addr;
+}
+
+function tlsConfig(s: Settings): TlsConfig | null {
+  if (s.tls_cert === null || s.tls_key === null) return null;
+  return { certFile: s.tls_cert, keyFile: s.tls_key, caFile: s.tls_ca, clientAuth: s.tls_client_auth };
+}

@@ -1,0 +1,48 @@
+/** `rollcall discover`: one look at the store, printed. */
+
+import type { Settings } from "../config.ts";
+import { decode, LeaderRecord } from "../core/model.ts";
+import type { Lookup } from "../core/provider.ts";
+import type { Io } from "./io.ts";
+import { describe, describeLeader, memberRows, readGenesis } from "./records.ts";
+import { withStore } from "./store.ts";
+import { columns, json } from "./table.ts";
+
+/** Prints the members, the genesis record and the leader record. Throws one line when the store does not answer. */
+export async function run(settings: Settings, io: Io): Promise<number> {
+  return withStore(settings, io, async ({ disco, provider, call }) => {
+    const found = await call(`look up ${disco.key} (${disco.mode})`, (signal) => provider.lookup(signal));
+    const { key, mode } = disco;
+    io.stdout(
+      settings.output === "json" ? json({ key, mode, ...asJson(found) }) : asText(`${key} (${mode})`, found),
+    );
+    return 0;
+  });
+}
+
+function asText(title: string, found: Lookup): string {
+  const members = found.members ?? [];
+  const genesis = readGenesis(found.genesis ?? null);
+  const count = found.members === undefined ? found.addresses.length : members.length;
+  const head = columns([
+    ["key", title],
+    ["genesis", genesis.ok ? describe(genesis.value) : genesis.problem],
+    ["leader", describeLeader(found.leader ?? null)],
+    ["members", `${count}${found.kind === "partial" ? " (partial: there may be more)" : ""}`],
+  ]);
+  if (found.members === undefined)
+    return `${head}\n${columns([["AGENT"], ...found.addresses.map((a) => [a])])}`;
+  return members.length === 0 ? head : `${head}\n${columns(memberRows(members))}`;
+}
+
+function asJson(found: Lookup): Record<string, unknown> {
+  const genesis = readGenesis(found.genesis ?? null);
+  const leader = found.leader ? decode(LeaderRecord, found.leader.value) : null;
+  return {
+    kind: found.kind,
+    addresses: found.addresses,
+    members: found.members ?? [],
+    genesis: genesis.ok ? genesis.value : { problem: genesis.problem },
+    leader: leader === null || leader.ok ? (leader?.value ?? null) : { problem: leader.problem },
+  };
+}

@@ -1,0 +1,70 @@
+/** JSON and YAML, read with the place of a mistake and without repeating the text, which may hold secrets. */
+import { jsonProblem } from "./json-problem.ts";
+import { usageError } from "./usage.ts";
+
+/** A mapping, as `-config` and `-disco-config` must be. */
+export type Document = Readonly<Record<string, unknown>>;
+
+/** The usual mistakes in YAML, by the library's codes. */
+const MISTAKES: Readonly<Record<string, string>> = {
+  BAD_INDENT: "wrong indentation",
+  BLOCK_AS_IMPLICIT_KEY: "wrong indentation, or a second : in one line,",
+  DUPLICATE_KEY: "a key that is there already",
+  MISSING_CHAR: "something is missing (a quote, a bracket, or the space after :)",
+  TAB_AS_INDENT: "a tab as indentation",
+  UNEXPECTED_TOKEN: "something unexpected",
+};
+
+/** Reads JSON that must be an object. Throws one usage line that begins with `where`. */
+export function readJson(where: string, text: string): Document {
+  try {
+    return mapping(where, JSON.parse(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const problem = jsonProblem(text);
+    const place =
+      problem === null ? "" : `: expected ${problem.expected} at ${at(problem.line, problem.column)}`;
+    throw usageError(`${where}: is not JSON${place}`);
+  }
+}
+
+/**
+ * Reads a file's JSON or YAML, which must be a mapping; empty YAML is an empty one. `where` ends with its path.
+ * Throws one usage line that begins with `where`.
+ */
+export async function readDocument(where: string, content: string): Promise<Document> {
+  const text = content.replace(/^\uFEFF/, "");
+  const json = text.trimStart().startsWith("{");
+  if (json && (where.endsWith(".json") || jsonProblem(text) === null)) return readJson(where, text);
+  const { LineCounter, parseDocument } = await import("yaml");
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter,
+    prettyErrors: false,
+    stringKeys: true,
+    logLevel: "error",
+  });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    // The library's own sentence may quote the text.
+    const what = MISTAKES[error.code] ?? error.code.toLowerCase().replaceAll("_", " ");
+    throw usageError(`${where}: is not YAML: ${what} at ${at(line, col)}`);
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch {
+    throw usageError(`${where}: is not YAML: an alias leads nowhere, or too many aliases`);
+  }
+  return mapping(where, value ?? {});
+}
+
+function mapping(where: string, value: unknown): Document {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Document;
+  throw usageError(`${where}: must be a mapping of names to values, at its top`);
+}
+
+function at(line: number, column: number): string {
+  return `line ${line}, column ${column}`;
+}

@@ -1,0 +1,149 @@
+/**
+ * `rollcall genesis show|init|restore|rebirth`: reads the record, decides, asks for the key as confirmation,
+ * and writes with one check-and-set. A write whose outcome is unknown is read back and never repeated.
+ */
+
+import type { Settings } from "../config.ts";
+import { decode, type GenesisRecord, LeaderRecord } from "../core/model.ts";
+import type { Lookup, Register, Versioned } from "../core/provider.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
+import { type Plan, planInit, planRebirth, planRestore } from "./genesis-plans.ts";
+import type { Io, Run } from "./io.ts";
+import { describe, describeLeader, readGenesis, requireGenesis } from "./records.ts";
+import { type Store, withStore } from "./store.ts";
+import { json } from "./table.ts";
+import { usageError } from "./usage.ts";
+
+/** The four commands, by their full names. */
+export const commands: Readonly<
+  Record<"genesis show" | "genesis init" | "genesis restore" | "genesis rebirth", Run<Settings>>
+> = {
+  "genesis show": show,
+  "genesis init": (settings, io) =>
+    change(settings, io, async ({ record, seen }) => {
+      const leader = seen.leader ?? null;
+      const foreign = leader !== null && isForeign(leader);
+      return planInit({
+        record,
+        foreignLeader: foreign ? describeLeader(leader) : null,
+        members: seen.members ?? [],
+        expect: settings.bootstrap_expect,
+        initId: io.uuid(),
+      });
+    }),
+  "genesis restore": (settings, io) =>
+    change(settings, io, async ({ record, seen }) => {
+      const { readMarker } = await import("../agent/identity.ts");
+      const marker = await readMarker(settings.data_dir);
+      return planRestore({ record, marker, members: seen.members ?? [], freshInitId: io.uuid() });
+    }),
+  "genesis rebirth": (settings, io) => {
+    const oldId = settings.old_genesis;
+    if (oldId === null) throw usageError("-genesis: is required: the id of the genesis that is given up");
+    if (["auto", "strict", "never"].includes(oldId)) {
+      throw usageError(
+        `-genesis: takes the old genesis id here, as genesis show prints it; ${oldId} is the agent's`,
+      );
+    }
+    return change(settings, io, async ({ record, seen }) =>
+      planRebirth({ record, oldId, members: seen.members ?? [], expect: settings.bootstrap_expect }),
+    );
+  },
+};
+
+async function show(settings: Settings, io: Io): Promise<number> {
+  return withStore(settings, io, async (store) => {
+    const value = await store.call("read genesis", (signal) => registerOf(store).read(signal));
+    const decoded = readGenesis(value);
+    if (settings.output === "json") {
+      const shown = decoded.ok ? { genesis: decoded.value } : { genesis: null, problem: decoded.problem };
+      io.stdout(json({ key: store.disco.key, mode: store.disco.mode, ...shown }));
+    } else {
+      io.stdout(`${store.disco.key}: ${decoded.ok ? describe(decoded.value) : decoded.problem}\n`);
+    }
+    return decoded.ok ? 0 : 1;
+  });
+}
+
+type Seen = { readonly record: GenesisRecord | null; readonly seen: Lookup };
+
+async function change(settings: Settings, io: Io, plan: (seen: Seen) => Promise<Plan>): Promise<number> {
+  // Said before the store is asked: without the flag and without a terminal nothing can come of it.
+  if (settings.confirm === null && !io.terminal.stdin) {
+    throw usageError("-confirm: is required where nobody can be asked: the cluster's key, once more");
+  }
+  return withStore(settings, io, async (store) => {
+    const { key } = store.disco;
+    if (settings.confirm !== null) checkConfirmation("-confirm", settings.confirm, key);
+    const register = registerOf(store);
+    // The look-up comes first: the value that the write is checked against is the newest one read.
+    const seen = await store.call("look up", (signal) => store.provider.lookup(signal));
+    const current = await store.call("read genesis", (signal) => register.read(signal));
+    const record = requireGenesis(current);
+    const planned = await plan({ record, seen });
+    io.stdout(`was: ${describe(record)}\n`);
+    if (planned.kind === "refuse")
+      throw new RollcallError("refused", `${key}: ${planned.why}`, { hint: planned.hint });
+    if (planned.kind === "done") {
+      io.stdout(`unchanged: ${planned.why}\n`);
+      return 0;
+    }
+    for (const note of planned.notes) io.stdout(`note: ${note}\n`);
+    if (settings.confirm === null) {
+      io.stdout(`will be: ${describe(planned.next)}\n`);
+      const typed = await io.ask(`Type the key, ${key}, to confirm: `);
+      checkConfirmation("confirmation", typed ?? "", key);
+    }
+    const now = await write({ store, register, current, plan: planned });
+    io.stdout(`is: ${describe(now)}\n`);
+    return 0;
+  });
+}
+
+type Write = {
+  readonly store: Store;
+  readonly register: Register;
+  readonly current: Versioned | null;
+  readonly plan: Extract<Plan, { kind: "write" }>;
+};
+
+/** The record after the write. Throws `lost` when another write came first, `unknown` when nobody can tell. */
+async function write({ store, register, current, plan }: Write): Promise<GenesisRecord | null> {
+  const swapped = await store.call("write genesis", (signal) =>
+    register.swap(current, JSON.stringify(plan.next), signal),
+  );
+  if (swapped.kind === "won") return plan.next;
+  if (swapped.kind === "lost") throw lost(requireGenesis(swapped.current));
+  const unknown = (what: string) =>
+    new RollcallError("unknown", `write genesis: ${reason(swapped.cause)}; ${what}`, {
+      hint: "the write may still arrive: look with `rollcall genesis show` before trying again",
+    });
+  const now = await store
+    .call("read genesis", (signal) => register.read(signal))
+    .catch((error: unknown) => {
+      throw unknown(`it could not be read back: ${reason(error)}`);
+    });
+  const record = requireGenesis(now);
+  if (plan.landed(record)) return record;
+  if (now?.revision === current?.revision && now?.value === current?.value)
+    throw unknown("the record is as it was");
+  throw lost(record);
+}
+
+function lost(record: GenesisRecord | null): RollcallError {
+  return new RollcallError("lost", `another write came first; the record is ${describe(record)}`);
+}
+
+function registerOf({ provider }: Store): Register {
+  if (provider.genesis !== undefined) return provider.genesis;
+  throw usageError(`-disco-mode: ${provider.mode} keeps no genesis record`);
+}
+
+function checkConfirmation(where: string, given: string, key: string): void {
+  if (given.trim() !== key) throw usageError(`${where}: is not the key, ${key}; nothing was written`);
+}
+
+function isForeign(leader: Versioned): boolean {
+  const decoded = decode(LeaderRecord, leader.value);
+  return !decoded.ok || decoded.value.genesis_id === undefined;
+}

@@ -1,0 +1,37 @@
+/** All that a command needs of the process and of the world; main.ts makes it, tests make their own. */
+import type { DiscoConfig, ProviderCheck } from "../config.ts";
+import type { Provider } from "../core/provider.ts";
+import type { Pacing } from "../lib/loop.ts";
+import type { Files } from "./usage.ts";
+
+export type Io = {
+  /** The arguments after the program's name. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Write text as it is, line ends included. */
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  /** Which of the three are terminals. */
+  readonly terminal: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+  /** One line from a person at the terminal, without its end; null when input ended first. */
+  readonly ask: (question: string) => Promise<string | null>;
+  readonly pacing: Pacing;
+  readonly uuid: () => string;
+  readonly hostName: string;
+  readonly version: string;
+  /** Node's version and the machine's kind, for `rollcall version`. */
+  readonly platform: string;
+  /** Resident memory in bytes. */
+  readonly memory: () => number;
+  readonly files: Files;
+  /** A file's text, read again when it changed. */
+  readonly file: (path: string) => Promise<string>;
+  readonly checkProviderConfig: ProviderCheck;
+  /** Loads and opens the provider of a checked configuration; calls no store yet. */
+  readonly openProvider: (disco: DiscoConfig) => Promise<Provider>;
+  /** From now on SIGTERM and SIGINT abort the signal instead of ending the process. */
+  readonly untilStopped: () => AbortSignal;
+};
+
+/** A command that works from its settings. Gives the exit code; throws one clear line for 1 or, as usage, 2. */
+export type Run<Config> = (config: Config, io: Io) => Promise<number>;

@@ -1,0 +1,42 @@
+/** The README's tables, from the same rows as help. */
+import { COMMANDS, type CommandName } from "./commands.ts";
+import { envName, type Flag, flagsOf } from "./flags.ts";
+
+/** A Markdown table of the flags of `agent`, or of what another command adds to them. */
+export function flagTable(command: CommandName = "agent"): string {
+  const agents = new Set(flagsOf("agent"));
+  const rows = flagsOf(command).filter((flag) => command === "agent" || !agents.has(flag));
+  return table(["flag", "default", "environment", "meaning"], rows.map(flagRow));
+}
+
+/** A Markdown table of all commands. */
+export function commandTable(): string {
+  return table(
+    ["command", "what it does"],
+    COMMANDS.map(({ name, summary }) => [code(`rollcall ${name}`), cell(summary)]),
+  );
+}
+
+function flagRow(flag: Flag): readonly string[] {
+  const env = envName(flag);
+  const allowed = flag.values === undefined ? "" : ` (${flag.values.map(code).join(", ")})`;
+  return [
+    code(`-${flag.name}${flag.word === "" ? "" : ` ${flag.word}`}`),
+    flag.defaultText ?? (flag.default === null ? "–" : code(flag.default)),
+    env === null ? "–" : code(env),
+    `${cell(flag.meaning)}${allowed}`,
+  ];
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |\n`;
+  return [head, head.map(() => "---"), ...rows].map(line).join("");
+}
+
+function code(text: string): string {
+  return `\`${text.replaceAll("|", "\\|")}\``;
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
+}

@@ -1,0 +1,63 @@
+/** `rollcall validate`: what an agent would do with these flags, and where its safety ends. Contacts nobody. */
+import type { AgentConfig } from "../config.ts";
+import { formatAddress } from "../core/address.ts";
+import { formatDuration } from "../lib/duration.ts";
+import type { Io } from "./io.ts";
+import { columns, wrap } from "./table.ts";
+
+/** Prints `ok`, what will be used, and the limits that apply. The configuration was checked before. */
+export async function run(config: AgentConfig, io: Io): Promise<number> {
+  const limits = limitsOf(config)
+    .flatMap((limit) => wrap(`limit: ${limit}`, 100).map((line, at) => `${at === 0 ? "" : "  "}${line}\n`))
+    .join("");
+  io.stdout(`ok\n${columns(used(config))}${limits}`);
+  return 0;
+}
+
+function used(config: AgentConfig): readonly (readonly string[])[] {
+  const { disco, httpAddr, httpAdvAddr, bootstrapExpect, bootstrapExpectTimeoutMs, db, onInit } = config;
+  const waits = formatDuration(bootstrapExpectTimeoutMs);
+  return [
+    ["node id", config.nodeId ?? `kept in ${config.dataDir}, else the host's name`],
+    ["listens", `${formatAddress(httpAddr)}, ${security(config)}`],
+    ["others use", formatAddress(httpAdvAddr)],
+    ["data", config.dataDir],
+    ["key", `${disco.key} (${disco.mode})`],
+    ["votes", config.voter ? `yes, of ${bootstrapExpect}, overdue after ${waits}` : "no, it joins only"],
+    ["genesis", `${config.genesis}, ${config.formation}`],
+    [
+      "database",
+      [db.advAddr, db.peerAddr, db.dataDir].filter((part) => part !== null).join(", ") || "none named",
+    ],
+    // Only the command: its arguments may hold a password.
+    ["on init", onInit === null ? "nothing" : (onInit[0] ?? "")],
+    ["log", `${config.log.level}, ${config.log.format}`],
+  ];
+}
+
+function security({ tls, clusterSecretFile, tokenFile, insecure }: AgentConfig): string {
+  const parts = [
+    tls && (tls.clientAuth ? "TLS with client certificates" : "TLS"),
+    clusterSecretFile && "cluster secret",
+    tokenFile && "token for readers",
+    insecure && "INSECURE",
+  ].filter((part) => typeof part === "string");
+  return parts.length === 0 ? "this machine only" : parts.join(", ");
+}
+
+/** The cases in which two clusters can come of one key, as far as the flags leave them open. */
+export function limitsOf({ genesis, bootstrapExpect, voter }: AgentConfig): readonly string[] {
+  const lone = "any one blank node";
+  const group = `${bootstrapExpect} blank voters that reach each other but no node of the old cluster`;
+  const wiped = `a wiped store and ${bootstrapExpect === 1 ? lone : group} make a second cluster; -genesis=strict closes it`;
+  return [
+    ...(genesis === "auto" && voter ? [wiped] : []),
+    ...(genesis === "auto" && voter && bootstrapExpect === 1
+      ? [
+          "-bootstrap-expect=1: the first node alone creates the cluster; give the number of voters on every node if there are more",
+        ]
+      : []),
+    "a store rolled back to a backup from before the cluster was sealed, with no node of the cluster in reach, allows a second one",
+    "`rollcall genesis rebirth` while nodes of the old cluster run out of reach leaves both running; so does a foreign program that forms clusters under the key",
+  ];
+}

@@ -1,0 +1,150 @@
+/**
+ * What an agent and the commands beside it are told: `Settings`, one value a flag whoever gave it, and what is
+ * made of them once every rule holds (src/cli/configs.ts). Trusted from then on.
+ */
+import * as z from "zod";
+import type { Address } from "./core/address.ts";
+import { Formation } from "./core/model.ts";
+
+/** The stores that this release can look in. */
+export const DiscoMode = z.enum(["consul-kv", "etcd-kv", "disco"]);
+export type DiscoMode = z.infer<typeof DiscoMode>;
+
+/** Who may create the genesis record: any empty voter, only `rollcall genesis init`, or nobody here. */
+export const GenesisMode = z.enum(["auto", "strict", "never"]);
+export type GenesisMode = z.infer<typeof GenesisMode>;
+
+/** What a command prints: a table or sentences for people, or JSON. */
+export const Output = z.enum(["table", "json"]);
+export type Output = z.infer<typeof Output>;
+
+const SEGMENT = String.raw`(?!\.{1,2}(?:/|$))[a-z0-9._-]+`;
+const clusterKey = z
+  .string()
+  .max(255, "must have at most 255 characters")
+  .regex(
+    new RegExp(`^${SEGMENT}(?:/${SEGMENT}){0,3}$`),
+    "must be 1 to 4 segments of [a-z0-9._-] joined by /, as in prod/orders",
+  );
+// A node id is the last segment of a path in the store, so it must be one segment there.
+const nodeId = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,128}$/, "must be 1 to 128 characters of [A-Za-z0-9._:@-]");
+const address = z.strictObject({ host: z.string(), port: z.int() });
+const text = z.string().nullable();
+
+/** One value a flag, keyed as a `-config` file is. Null: not given, and no default. */
+export const Settings = z.strictObject({
+  node_id: nodeId.nullable(),
+  http_addr: address,
+  http_adv_addr: address.nullable(),
+  data_dir: z.string(),
+  disco_mode: DiscoMode.nullable(),
+  disco_config: z.record(z.string(), z.unknown()),
+  disco_key: clusterKey.nullable(),
+  disco_id: clusterKey.nullable(),
+  disco_url: text,
+  bootstrap_expect: z.int(),
+  bootstrap_expect_timeout: z.number(),
+  exit_on_timeout: z.boolean(),
+  non_voter: z.boolean(),
+  genesis: GenesisMode,
+  formation: Formation,
+  db_adv_addr: text,
+  db_peer_addr: text,
+  db_data_dir: text,
+  on_init: z.array(z.string()).nullable(),
+  tls_cert: text,
+  tls_key: text,
+  tls_ca: text,
+  tls_client_auth: z.boolean(),
+  token_file: text,
+  cluster_secret_file: text,
+  insecure: z.boolean(),
+  log_level: z.enum(["debug", "info", "warn", "error"]),
+  log_format: z.enum(["text", "json"]).nullable(),
+  /** Of the commands, not of the agent: */
+  addr: address.nullable(),
+  output: Output,
+  check: z.enum(["live", "startup", "ready"]).nullable(),
+  confirm: text,
+  old_genesis: text,
+});
+export type Settings = z.infer<typeof Settings>;
+
+/** Which store, where in it, and how to reach it. */
+export type DiscoConfig = {
+  readonly mode: DiscoMode;
+  readonly key: string;
+  /** The provider's configuration, checked by its schema. May hold secrets: never print or log it. */
+  readonly provider: Readonly<Record<string, unknown>>;
+};
+
+/** Files of this node's certificate and key, and of the authority that signs everybody's. Read again when they change. */
+export type TlsConfig = {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Null: the system's authorities. */
+  readonly caFile: string | null;
+  /** Callers must show a certificate signed by `caFile`. */
+  readonly clientAuth: boolean;
+};
+
+/** Everything an agent is told. Null: not given. */
+export type AgentConfig = {
+  /** Null: the id kept in the data directory, else the host's name. */
+  readonly nodeId: string | null;
+  readonly httpAddr: Address;
+  /** What others use; never a wildcard. */
+  readonly httpAdvAddr: Address;
+  readonly dataDir: string;
+  readonly disco: DiscoConfig;
+  readonly bootstrapExpect: number;
+  readonly bootstrapExpectTimeoutMs: number;
+  /** End with 3 once overdue. */
+  readonly exitOnTimeout: boolean;
+  readonly voter: boolean;
+  readonly genesis: GenesisMode;
+  readonly formation: Formation;
+  /** The database's addresses as others get them (`api_addr`, `addr`), as typed, and its directory. */
+  readonly db: {
+    readonly advAddr: string | null;
+    readonly peerAddr: string | null;
+    readonly dataDir: string | null;
+  };
+  /** The command and its arguments; run without a shell. */
+  readonly onInit: readonly string[] | null;
+  readonly tls: TlsConfig | null;
+  readonly tokenFile: string | null;
+  readonly clusterSecretFile: string | null;
+  readonly insecure: boolean;
+  readonly log: LogConfig;
+};
+
+export type LogConfig = {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly format: "text" | "json";
+};
+
+/** How a command asks a running agent. TLS is used when any of its files is given. */
+export type ClientConfig = {
+  readonly addr: Address;
+  readonly tls: {
+    readonly caFile: string | null;
+    readonly certFile: string | null;
+    readonly keyFile: string | null;
+  } | null;
+  readonly tokenFile: string | null;
+};
+
+/**
+ * What a provider's own schema says of its configuration. A problem is `key: what is wrong`, without values;
+ * `value` is what `openProvider` takes.
+ */
+export type ProviderCheck = (
+  mode: DiscoMode,
+  value: Readonly<Record<string, unknown>>,
+) => Promise<
+  | { readonly ok: true; readonly value: Readonly<Record<string, unknown>> }
+  | { readonly ok: false; readonly problems: readonly string[] }
+>;

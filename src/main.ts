@@ -1,0 +1,114 @@
+/** The composition root: makes of the process what commands need, runs the one that was asked for, and ends with its code. */
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { hostname } from "node:os";
+import { createInterface } from "node:readline/promises";
+import { providers } from "../providers/index.ts";
+import type { Io } from "./cli/io.ts";
+import { run } from "./cli/run.ts";
+import type { DiscoConfig, ProviderCheck } from "./config.ts";
+import type { Provider } from "./core/provider.ts";
+import { systemClock } from "./lib/clock.ts";
+import { RollcallError } from "./lib/errors.ts";
+import { fileCache } from "./lib/files.ts";
+
+/** A configuration, a certificate or a secret is never longer, in bytes; something else was named by mistake. */
+const MOST_FILE_BYTES = 1024 * 1024;
+
+const uuid = () => globalThis.crypto.randomUUID();
+const file = fileCache();
+
+const io: Io = {
+  argv: process.argv.slice(2),
+  env: process.env,
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  terminal: {
+    stdin: process.stdin.isTTY === true,
+    stdout: process.stdout.isTTY === true,
+    stderr: process.stderr.isTTY === true,
+  },
+  ask,
+  pacing: { clock: systemClock, random: Math.random },
+  uuid,
+  hostName: hostname(),
+  version: process.env.ROLLCALL_BUILD_VERSION ?? packageVersion(),
+  platform: `node ${process.version}, ${process.platform} ${process.arch}`,
+  memory: () => process.memoryUsage.rss(),
+  files: { read: readBounded },
+  file,
+  checkProviderConfig,
+  openProvider,
+  untilStopped,
+};
+
+// A reader that went away (`rollcall help | head`) is no failure of ours.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+process.exitCode = await run(io);
+
+async function checkProviderConfig(...[mode, value]: Parameters<ProviderCheck>): ReturnType<ProviderCheck> {
+  const { Config } = await providers[mode]();
+  const parsed = Config.safeParse(value);
+  if (parsed.success) return { ok: true, value };
+  const { issueLines } = await import("./cli/issues.ts");
+  return { ok: false, problems: issueLines(Config, parsed.error) };
+}
+
+async function openProvider({ mode, key, provider }: DiscoConfig): Promise<Provider> {
+  const module = await providers[mode]();
+  return module.open(module.Config.parse(provider), { key, now: systemClock.wall, file, uuid });
+}
+
+/** The first SIGTERM or SIGINT ends in order; the second one at once, with what a shell expects. */
+function untilStopped(): AbortSignal {
+  const stop = new AbortController();
+  for (const [name, number] of [
+    ["SIGTERM", 15],
+    ["SIGINT", 2],
+  ] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(128 + number);
+      stop.abort();
+    });
+  }
+  return stop.signal;
+}
+
+async function ask(question: string): Promise<string | null> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await new Promise((resolve, reject) => {
+      lines.once("close", () => resolve(null));
+      lines.question(question).then(resolve, reject);
+    });
+  } finally {
+    lines.close();
+  }
+}
+
+/** Also reads pipes, whose size nobody knows beforehand. */
+function readBounded(path: string): string {
+  const descriptor = openSync(path, "r");
+  try {
+    const buffer = Buffer.alloc(MOST_FILE_BYTES + 1);
+    let size = 0;
+    for (let got = -1; got !== 0 && size < buffer.length; size += got) {
+      got = readSync(descriptor, buffer, size, buffer.length - size, null);
+    }
+    if (size > MOST_FILE_BYTES) throw new RollcallError("file", "is larger than 1 MiB");
+    return buffer.toString("utf8", 0, size);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** When the sources run as they are; a build carries its version. */
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return version;
+}

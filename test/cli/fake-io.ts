@@ -1,0 +1,72 @@
+/** The process as commands see it, made for tests: arguments in, text and an exit code out. */
+import type { Io } from "../../src/cli/io.ts";
+import { run } from "../../src/cli/run.ts";
+import type { Provider } from "../../src/core/provider.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+
+export type World = {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Path → content. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly provider?: () => Provider;
+  /** What a person types when asked; stdin is a terminal when this is set. */
+  readonly typed?: string;
+  /** What a provider's schema says of any configuration. */
+  readonly problems?: readonly string[];
+};
+
+/** A missing file, as the system says it. */
+export function noSuchFile(path: string): Error {
+  return Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: "ENOENT" });
+}
+
+/** Files from a table, and ENOENT for the rest. */
+export function filesOf(table: Readonly<Record<string, string>>) {
+  return {
+    read(path: string): string {
+      const content = Object.hasOwn(table, path) ? table[path] : undefined;
+      if (content === undefined) throw noSuchFile(path);
+      return content;
+    },
+  };
+}
+
+/** Runs the program with these arguments. `out` and `err` are all that it printed. */
+export async function rollcall(argv: readonly string[], world: World = {}) {
+  const printed = { out: "", err: "" };
+  const files = filesOf(world.files ?? {});
+  const asked: string[] = [];
+  let ids = 0;
+  const io: Io = {
+    argv,
+    env: world.env ?? {},
+    stdout: (text) => {
+      printed.out += text;
+    },
+    stderr: (text) => {
+      printed.err += text;
+    },
+    terminal: { stdin: world.typed !== undefined, stdout: false, stderr: false },
+    ask: async (question) => {
+      asked.push(question);
+      return world.typed ?? null;
+    },
+    pacing: { clock: systemClock, random: () => 0.5 },
+    uuid: () => `uuid-${++ids}`,
+    hostName: "host",
+    version: "1.2.3",
+    platform: "node v24, linux x64",
+    memory: () => 0,
+    files,
+    file: async (path) => files.read(path),
+    checkProviderConfig: async (_mode, value) =>
+      world.problems === undefined ? { ok: true, value } : { ok: false, problems: world.problems },
+    openProvider: async () => {
+      if (world.provider === undefined) throw new Error("this test opens no provider");
+      return world.provider();
+    },
+    untilStopped: () => new AbortController().signal,
+  };
+  const code = await run(io);
+  return { code, ...printed, asked };
+}

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { rollcall } from "./fake-io.ts";
+
+const validate = (...flags: string[]) => rollcall(["validate", "-disco-mode=consul-kv", ...flags]);
+const limits = (out: string) =>
+  out
+    .replaceAll("\n  ", " ")
+    .split("\n")
+    .filter((line) => line.startsWith("limit: "));
+
+describe("validate", () => {
+  it("says ok, and what will be used", async () => {
+    const { code, out } = await validate(
+      "-disco-key=prod/orders",
+      "-bootstrap-expect=3",
+      "-on-init=/init.sh --password=hunter2",
+    );
+    expect(code).toBe(0);
+    expect(out).toMatch(/^ok\n/);
+    expect(out).toMatch(/^key +prod\/orders \(consul-kv\)$/m);
+    expect(out).toMatch(/^votes +yes, of 3, overdue after 2m$/m);
+    expect(out).toMatch(/^on init +\/init\.sh$/m);
+    expect(out).not.toContain("hunter2");
+  });
+
+  it("names the limit that -genesis=strict closes, in auto only", async () => {
+    const closes = /wiped store and 3 blank voters .* -genesis=strict closes it/;
+    expect(limits((await validate("-bootstrap-expect=3")).out)[0]).toMatch(closes);
+    const strict = limits((await validate("-bootstrap-expect=3", "-genesis=strict")).out);
+    expect(strict.join("\n")).not.toMatch(closes);
+    expect(strict.length).toBe(2);
+  });
+
+  it("says that one node alone creates the cluster with -bootstrap-expect=1", async () => {
+    expect(limits((await validate()).out)[1]).toMatch(/-bootstrap-expect=1: the first node alone creates/);
+    expect(limits((await validate("-non-voter")).out).length).toBe(2);
+  });
+});

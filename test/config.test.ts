@@ -1,0 +1,162 @@
+import { describe, expect, it } from "vitest";
+import { agentConfig, clientConfig } from "../src/cli/configs.ts";
+import { parseLine } from "../src/cli/parse.ts";
+import { resolve } from "../src/cli/resolve.ts";
+import { filesOf } from "./cli/fake-io.ts";
+
+const files = filesOf({
+  "cert.pem": "cert",
+  "key.pem": "key",
+  "ca.pem": "ca",
+  token: "token\n",
+  secret: "0123456789abcdef\n",
+  short: "0123456789abcde\n",
+  empty: " \n",
+});
+
+async function settingsOf(line: string) {
+  const parsed = parseLine(line.split(" ").filter((word) => word !== ""));
+  if (parsed.kind !== "run") return expect.unreachable("asks for help");
+  return resolve(parsed.command, parsed.flags, { env: {}, files });
+}
+
+async function configOf(flags: string, more: { terminal?: boolean } = {}) {
+  return agentConfig(await settingsOf(`agent ${flags}`), {
+    files,
+    terminal: { stderr: more.terminal ?? false },
+    checkProviderConfig: async (_mode, value) => ({ ok: true, value }),
+  });
+}
+
+const etcd = "-disco-mode=etcd-kv";
+const disco = "-disco-mode=disco -disco-url=http://disco:4300 -disco-id=abc";
+const tls = "-tls-cert=cert.pem -tls-key=key.pem";
+
+describe("an agent's configuration", () => {
+  it("has defaults for everything but the mode", async () => {
+    expect(await configOf(etcd)).toEqual({
+      nodeId: null,
+      httpAddr: { host: "127.0.0.1", port: 4100 },
+      httpAdvAddr: { host: "127.0.0.1", port: 4100 },
+      dataDir: "./rollcall-data",
+      disco: { mode: "etcd-kv", key: "rollcall", provider: {} },
+      bootstrapExpect: 1,
+      bootstrapExpectTimeoutMs: 120_000,
+      exitOnTimeout: false,
+      voter: true,
+      genesis: "auto",
+      formation: "single",
+      db: { advAddr: null, peerAddr: null, dataDir: null },
+      onInit: null,
+      tls: null,
+      tokenFile: null,
+      clusterSecretFile: null,
+      insecure: false,
+      log: { level: "info", format: "json" },
+    });
+  });
+
+  it("logs text on a terminal unless told otherwise", async () => {
+    expect((await configOf(etcd, { terminal: true })).log.format).toBe("text");
+    expect((await configOf(`${etcd} -log-format=json`, { terminal: true })).log.format).toBe("json");
+  });
+
+  it("takes the key from the Discovery Service's id, and hands id and URL to the provider", async () => {
+    const { disco: config } = await configOf(`${disco} -disco-config={"token_file":"t"}`);
+    expect(config).toEqual({
+      mode: "disco",
+      key: "abc",
+      provider: { token_file: "t", url: "http://disco:4300", id: "abc" },
+    });
+    expect((await configOf(`${disco} -disco-key=prod`)).disco.key).toBe("prod");
+  });
+
+  it("splits a command at white space, or takes its words from JSON", async () => {
+    expect((await configOf(`${etcd} -on-init=/init.sh`)).onInit).toEqual(["/init.sh"]);
+    expect((await configOf(`${etcd} -on-init=["/init.sh","a\\tb"]`)).onInit).toEqual(["/init.sh", "a\tb"]);
+  });
+
+  it.each([
+    `${etcd} -http-addr=10.0.0.1:4100 -insecure`,
+    `${etcd} -http-addr=10.0.0.1:4100 -cluster-secret-file=secret`,
+    `${etcd} -http-addr=10.0.0.1:4100 ${tls} -tls-ca=ca.pem -tls-client-auth`,
+    `${etcd} -http-addr=0.0.0.0:4100 -http-adv-addr=node1:4100 -insecure`,
+    `${etcd} -http-addr=[::1]:4100`,
+    `${etcd} -http-addr=localhost:4100`,
+    `${etcd} -non-voter -bootstrap-expect=3`,
+    `${etcd} -db-adv-addr=https://node1:4001 -db-peer-addr=[2001:db8::1]:4002`,
+    `${etcd} -token-file=token`,
+    `${etcd} -disco-key=a/b.c/d-e/f_g`,
+  ])("takes %s", async (flags) => {
+    await expect(configOf(flags)).resolves.toBeTruthy();
+  });
+
+  it.each([
+    ["", "-disco-mode: is required; one of consul-kv, etcd-kv, disco"],
+    ["-disco-mode=disco", "-disco-url: is required with -disco-mode=disco"],
+    ["-disco-mode=disco -disco-url=http://d", "-disco-id: is required with -disco-mode=disco"],
+    [`${disco.replace("http", "ftp")}`, "-disco-url: must be a URL that begins with http:// or https://"],
+    [
+      `-disco-mode=disco -disco-id=a -disco-url=http://u:p@d`,
+      "-disco-url: must have no user, query or fragment",
+    ],
+    ["-disco-mode=disco -disco-url=http://d -disco-id=A", "-disco-id: must be 1 to 4 segments"],
+    [`${disco} -disco-config={"url":"http://x"}`, "-disco-config: url: is given with -disco-url"],
+    [`${etcd} -disco-id=abc`, "-disco-id: belongs to -disco-mode=disco, not to etcd-kv"],
+    [`${etcd} -disco-url=http://d`, "-disco-url: belongs to -disco-mode=disco, not to etcd-kv"],
+    [
+      `${etcd} -http-addr=0.0.0.0:4100 -insecure`,
+      "-http-adv-addr: others cannot connect to -http-addr 0.0.0.0:4100",
+    ],
+    [`${etcd} -http-adv-addr=0.0.0.0:4100`, "-http-adv-addr: others cannot connect to 0.0.0.0:4100"],
+    [`${etcd} -http-adv-addr=[::]:4100`, "-http-adv-addr: others cannot connect to [::]:4100"],
+    [`${etcd} -http-adv-addr=[0:0::0]:4100`, "-http-adv-addr: others cannot connect to [::]:4100"],
+    [`${etcd} -http-addr=10.0.0.1:4100`, "-http-addr: 10.0.0.1:4100 is open beyond this machine and needs"],
+    [`${etcd} -http-addr=node1:4100`, "-http-addr: node1:4100 is open beyond this machine and needs"],
+    [`${etcd} -http-addr=10.0.0.1:4100 -token-file=token`, "-http-addr: 10.0.0.1:4100 is open"],
+    [`${etcd} -tls-cert=cert.pem`, "-tls-cert: needs -tls-key"],
+    [`${etcd} -tls-key=key.pem`, "-tls-key: needs -tls-cert"],
+    [`${etcd} -tls-ca=ca.pem`, "-tls-ca: needs -tls-cert and -tls-key"],
+    [`${etcd} ${tls} -tls-client-auth`, "-tls-client-auth: needs -tls-ca"],
+    [`${etcd} -tls-client-auth`, "-tls-client-auth: needs -tls-ca"],
+    [`${etcd} ${tls} -tls-ca=none.pem`, "-tls-ca: none.pem: no such file"],
+    [`${etcd} -tls-cert=empty -tls-key=key.pem`, "-tls-cert: empty: is empty"],
+    [`${etcd} -token-file=none`, "-token-file: none: no such file"],
+    [`${etcd} -token-file=empty`, "-token-file: empty: is empty"],
+    [`${etcd} -cluster-secret-file=none`, "-cluster-secret-file: none: no such file"],
+    [
+      `${etcd} -cluster-secret-file=short`,
+      "-cluster-secret-file: short: has 15 bytes; a secret needs at least 16",
+    ],
+    [`${etcd} -db-adv-addr=0.0.0.0:4001`, "-db-adv-addr: others cannot connect to 0.0.0.0:4001"],
+    [`${etcd} -db-peer-addr=[::]:4002`, "-db-peer-addr: others cannot connect to [::]:4002"],
+    [`${etcd} -db-adv-addr=node1`, '-db-adv-addr: "node1" has no port'],
+  ])("refuses %s in one line", async (flags, line) => {
+    const error = await configOf(flags).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "usage", message: expect.stringContaining(line) });
+    expect(String((error as Error).message)).not.toContain("\n");
+  });
+});
+
+describe("where a command asks", () => {
+  it.each([
+    ["", "127.0.0.1", false],
+    ["-addr=10.0.0.9:1", "10.0.0.9", false],
+    ["-http-addr=0.0.0.0:4100 -http-adv-addr=node1:4100", "127.0.0.1", false],
+    ["-http-addr=[::]:4100", "::1", false],
+    ["-http-addr=10.0.0.1:4100", "10.0.0.1", false],
+    ["-http-addr=10.0.0.1:4100 -http-adv-addr=node1:4100", "node1", false],
+    [`-http-addr=0.0.0.0:4100 -http-adv-addr=node1:4100 ${tls}`, "node1", true],
+    ["-tls-ca=ca.pem", "127.0.0.1", true],
+  ])("with %j is %s", async (flags, host, secure) => {
+    const config = clientConfig(await settingsOf(`status ${flags}`), files);
+    expect([config.addr.host, config.tls !== null]).toEqual([host, secure]);
+  });
+
+  it("needs a key with a certificate, and files that are there", async () => {
+    const halved = await settingsOf("status -tls-cert=cert.pem");
+    expect(() => clientConfig(halved, files)).toThrow("-tls-cert: needs -tls-key");
+    const missing = await settingsOf("status -token-file=none");
+    expect(() => clientConfig(missing, files)).toThrow("-token-file: none: no such file");
+  });
+});
