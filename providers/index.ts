@@ -1,0 +1,16 @@
+/** The modes of `-disco-mode`, each in a file that is loaded when it is chosen. */
+import type * as z from "zod";
+import type { Provider, ProviderContext } from "../src/core/provider.ts";
+
+/** What the file of a mode exports. `open` takes what `Config` makes of the JSON, and of nothing else. */
+export interface ProviderModule {
+  readonly Config: z.ZodType;
+  open(config: unknown, context: ProviderContext): Promise<Provider>;
+}
+
+/** One line a mode. */
+export const providers: Readonly<Record<"consul-kv" | "etcd-kv" | "disco", () => Promise<ProviderModule>>> = {
+  "consul-kv": () => import("./consul-kv.ts"),
+  "etcd-kv": () => import("./etcd-kv.ts"),
+  disco: () => import("./disco.ts"),
+};

@@ -1,0 +1,183 @@
+/**
+ * The Discovery Service over HTTP. An id stands in a path with `~` for `/`. Every GET answers the id's
+ * `Rollcall-Index` and, with `?wait=30s&index=<that>`, is held until the id changes. An ETag is the revision.
+ *
+ *     GET, PUT, DELETE  /<id>/registers/<name>          one value, text; writes need If-Match or If-None-Match: *
+ *     GET               /<id>/members                   {"members":[…]}
+ *     PUT, DELETE       /<id>/members/<node-id>?ttl=10s {"lease","ttl_ms"}; DELETE needs Rollcall-Lease
+ *     POST              /<id>/members/<node-id>/renew   needs Rollcall-Lease
+ *     GET               /<id>/view                      {"members","genesis","leader"} at one moment
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import type { Clock } from "../lib/clock.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import { createHolds, type Holds } from "./hold.ts";
+import { idFromPath } from "./names.ts";
+import type { Entry, Registers, Written } from "./registers.ts";
+import * as wire from "./wire.ts";
+
+/** What the service is given: time, and where its own failures are told. */
+export type Deps = {
+  readonly clock: Pick<Clock, "now" | "after">;
+  readonly log: Pick<Log, "error">;
+};
+
+/** What the application needs beside them. `leased` is called after each new lease. */
+export type AppOptions = {
+  readonly registers: Registers;
+  /** The bearer token that every request must show, or null: none. */
+  readonly token: string | null;
+  readonly leased?: () => void;
+};
+
+/** The application, and the long polls it holds; close those first when the server ends. */
+export function createApp(options: AppOptions, deps: Deps): { app: Hono; holds: Holds } {
+  const app = new Hono();
+  const holds = createHolds(options.registers, deps);
+  app.use(async (c, next) => {
+    await next();
+    c.header("cache-control", "no-store");
+    c.header("x-content-type-options", "nosniff");
+    // Kept-alive connections would outlast the server.
+    if (holds.closed) c.header("connection", "close");
+  });
+  if (options.token !== null) app.use(bearer(options.token));
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
+  app.use(bodyLimit({ maxSize: wire.BODY_BYTES, onError: tooLarge }));
+  addRegisters(app, options.registers, holds);
+  addMembers(app, options, deps);
+  addViews(app, options.registers, holds);
+  app.notFound((c) => wire.refuse(c, new RollcallError("unknown_path", "there is nothing at this path")));
+  app.onError((error, c) => {
+    if (error instanceof RollcallError) return wire.refuse(c, error);
+    deps.log.error({ error: reason(error), method: c.req.method, path: c.req.path }, "request failed");
+    return wire.refuse(c, new RollcallError("internal", "the request failed"));
+  });
+  return { app, holds };
+}
+
+function addRegisters(app: Hono, registers: Registers, holds: Holds): void {
+  const path = "/:id/registers/:name";
+  app.get(path, async (c) => {
+    const { id, name } = registerOf(c);
+    await holds.until(id, wire.waitOf(c), c.req.raw.signal);
+    const entry = registers.read(id, name);
+    c.header("rollcall-index", registers.index(id));
+    if (entry === null) return wire.refuse(c, new RollcallError("register_absent", `${name} is absent`));
+    tag(c, entry);
+    return c.body(entry.value, 200, { "content-type": "text/plain; charset=utf-8" });
+  });
+  app.put(path, async (c) => {
+    const expected = wire.preconditionOf(c);
+    const value = await wire.textOf(c);
+    const written = registers.put({ ...registerOf(c), value, expected });
+    return writtenAnswer(c, written, expected === null ? 201 : 204);
+  });
+  app.delete(path, (c) => {
+    const expected = wire.preconditionOf(c);
+    if (expected === null) {
+      throw new RollcallError("bad_precondition", "a removal needs If-Match", {
+        hint: "send If-Match with the ETag you read",
+      });
+    }
+    return writtenAnswer(c, registers.remove({ ...registerOf(c), expected }), 204);
+  });
+}
+
+function addMembers(app: Hono, { registers, leased }: AppOptions, { clock }: Deps): void {
+  const path = "/:id/members/:node";
+  app.put(path, async (c) => {
+    const at = memberOf(c);
+    const ttlMs = wire.ttlOf(c);
+    const record = await wire.textOf(c);
+    const incarnation = wire.incarnationOf(record, at.nodeId);
+    const announced = registers.announce({ ...at, incarnation, record, ttlMs }, clock.now());
+    if (announced.kind === "taken") {
+      const error = new RollcallError("taken", "another incarnation holds this node id");
+      return wire.refuse(c, error, { holder: JSON.parse(announced.record) });
+    }
+    leased?.();
+    return c.json({ lease: announced.lease, ttl_ms: ttlMs });
+  });
+  app.post(`${path}/renew`, (c) =>
+    leaseAnswer(c, registers.renew({ ...memberOf(c), lease: wire.leaseOf(c) }, clock.now())),
+  );
+  app.delete(path, (c) => leaseAnswer(c, registers.withdraw({ ...memberOf(c), lease: wire.leaseOf(c) })));
+}
+
+/** Views carry the index in the header only: two bodies are equal when nothing in them changed. */
+function addViews(app: Hono, registers: Registers, holds: Holds): void {
+  async function viewOf(c: Context) {
+    const id = idFromPath(c.req.param("id") ?? "");
+    await holds.until(id, wire.waitOf(c), c.req.raw.signal);
+    const view = registers.view(id);
+    c.header("rollcall-index", view.index);
+    c.header("content-type", "application/json");
+    return { members: `[${view.members.join(",")}]`, registers: view.registers };
+  }
+  app.get("/:id/members", async (c) => c.body(`{"members":${(await viewOf(c)).members}}`));
+  app.get("/:id/view", async (c) => {
+    const view = await viewOf(c);
+    const [genesis, leader] = ["genesis", "leader"].map((name) => view.registers.get(name) ?? null);
+    return c.body(
+      `{"members":${view.members},"genesis":${JSON.stringify(genesis)},"leader":${JSON.stringify(leader)}}`,
+    );
+  });
+}
+
+function registerOf(c: Context): { id: string; name: string } {
+  return { id: idFromPath(c.req.param("id") ?? ""), name: c.req.param("name") ?? "" };
+}
+
+function memberOf(c: Context): { id: string; nodeId: string } {
+  return { id: idFromPath(c.req.param("id") ?? ""), nodeId: c.req.param("node") ?? "" };
+}
+
+function tag(c: Context, entry: { revision: string }): void {
+  c.header("etag", `"${entry.revision}"`);
+}
+
+function writtenAnswer(c: Context, written: Written, status: 201 | 204): Response {
+  if (written.kind === "won") {
+    tag(c, written);
+    c.header("rollcall-index", written.revision);
+    return c.body(null, status);
+  }
+  const current: Entry | null = written.current;
+  if (current !== null) tag(c, current);
+  const error = new RollcallError("not_as_expected", "the register is not as expected", {
+    hint: "read it again and decide anew",
+  });
+  return wire.refuse(c, error, { current });
+}
+
+function leaseAnswer(c: Context, held: boolean): Response {
+  if (held) return c.body(null, 204);
+  return wire.refuse(c, new RollcallError("lease_gone", "this lease does not hold the member's entry"));
+}
+
+function wrongMethod(c: Context, methods: string[]): Response {
+  c.header("allow", methods.join(", "));
+  return wire.refuse(c, new RollcallError("wrong_method", `this path takes ${methods.join(", ")}`));
+}
+
+function tooLarge(c: Context): Response {
+  return wire.refuse(
+    c,
+    new RollcallError("value_too_large", `the body is larger than ${wire.BODY_BYTES} bytes`),
+  );
+}
+
+function bearer(token: string) {
+  const hash = (text: string) => createHash("sha256").update(text).digest();
+  const wanted = hash(`Bearer ${token}`);
+  return async (c: Context, next: () => Promise<void>) => {
+    if (timingSafeEqual(hash(c.req.header("authorization") ?? ""), wanted)) return next();
+    c.header("www-authenticate", "Bearer");
+    return wire.refuse(c, new RollcallError("unauthorized", "the bearer token is missing or wrong"));
+  };
+}
