@@ -1,0 +1,40 @@
+/**
+ * Builds `dist/`: one small entry and a lazily loaded chunk for each subcommand and provider, so that an
+ * agent loads only the store client it uses.
+ */
+import { cpSync, readFileSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+rmSync("dist", { recursive: true, force: true });
+const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+
+await build({
+  entryPoints: ["src/main.ts"],
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node22",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  // Stack traces and error names stay readable.
+  keepNames: false,
+  legalComments: "none",
+  chunkNames: "chunks/[name]-[hash]",
+  define: { "process.env.ROLLCALL_BUILD_VERSION": JSON.stringify(version) },
+  // CommonJS packages in the bundle ask for these two.
+  banner: {
+    js: [
+      "#!/usr/bin/env node",
+      'import{createRequire as __createRequire}from"node:module";',
+      'import{dirname as __dirnameOf}from"node:path";import{fileURLToPath as __pathOf}from"node:url";',
+      "const require=__createRequire(import.meta.url);const __filename=__pathOf(import.meta.url);const __dirname=__dirnameOf(__filename);",
+    ].join("\n"),
+  },
+  logLevel: "warning",
+});
+// etcd3 reads its protocol from `../proto` beside the chunk it is in.
+cpSync("node_modules/etcd3/proto", "dist/proto", { recursive: true });

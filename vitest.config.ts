@@ -1,0 +1,18 @@
+import { existsSync } from "node:fs";
+import { defineConfig } from "vitest/config";
+
+const servers = "test/support/servers/global-setup.ts";
+
+export default defineConfig({
+  test: {
+    reporters: ["default", ["json", { outputFile: ".test-results.json" }]],
+    include: ["test/**/*.test.ts"],
+    globalSetup: existsSync(servers) ? [servers] : [],
+    pool: "forks",
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    // Two cores carry the servers too: more workers only make every wait longer.
+    maxWorkers: 2,
+    allowOnly: false,
+  },
+});
