@@ -2,11 +2,12 @@
  * The database's directory as an agent without an adapter sees it: looked at, never into, to tell blank
  * from used, and set aside whole when a claim is lost.
  */
-import { mkdir, readdir, rename, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { chmod, chown, lstat, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Data } from "../core/quorum.ts";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
-import { syncDirectory } from "../lib/files.ts";
+import { asName, syncDirectory } from "../lib/files.ts";
 
 export type Parked = { readonly problem: string; readonly commands: readonly string[] } | null;
 
@@ -32,7 +33,7 @@ export async function lookAt(dir: string | null): Promise<Data> {
 export async function park(dir: string | null, claimId: string): Promise<Parked> {
   if (dir === null || (await lookAt(dir)) === "empty") return null;
   const from = resolve(dir);
-  const to = `${from}.discarded-${claimId}`;
+  const to = await freeName(`${from}.discarded-${asName(claimId)}`);
   const byHand = (problem: string): Parked => ({
     problem,
     commands: [
@@ -44,12 +45,30 @@ export async function park(dir: string | null, claimId: string): Promise<Parked>
     const [own, above] = await Promise.all([stat(from), stat(dirname(from))]);
     if (own.dev !== above.dev) return byHand(`${basename(from)} is a mount point and cannot be renamed`);
     await rename(from, to);
-    await mkdir(from, { mode: own.mode & 0o7777 });
+    await makeLike(from, own);
     await syncDirectory(join(from, ".."));
     return null;
   } catch (error) {
     return byHand(`rename ${from}: ${reason(error)}`);
   }
+}
+
+/** The first of `path`, `path-2`, `path-3` that is not there: one claim may be set aside more than once. */
+async function freeName(path: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? path : `${path}-${n}`;
+    if ((await lstat(name).catch(() => null)) === null) return name;
+  }
+}
+
+/** An empty directory that the database can use as it used the old one, whoever this process is. */
+async function makeLike(path: string, { mode, uid, gid }: Stats): Promise<void> {
+  await mkdir(path);
+  const made = await stat(path);
+  // Only root may; anybody else's database most likely runs as the same user.
+  if (made.uid !== uid || made.gid !== gid) await chown(path, uid, gid).catch(() => {});
+  // After the owner: giving a directory away takes set-id bits off. And not by mkdir, whose mode the umask cuts.
+  await chmod(path, mode & 0o7777);
 }
 
 function quote(path: string): string {

@@ -2,7 +2,7 @@
  * Commands that the operator hangs into the agent's life. No shell; JSON on standard input; a limit for the
  * whole process group; never two at a time.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { Clock } from "../lib/clock.ts";
 import { reason } from "../lib/errors.ts";
 
@@ -10,22 +10,47 @@ export const HOOK_LIMIT_MS = 60_000;
 
 export type HookResult = { readonly ok: true } | { readonly ok: false; readonly problem: string };
 
+/** How long the last words of a command that has ended are waited for: a grandchild may hold the pipe open. */
+const LAST_WORDS_MS = 200;
+const MOST_SAID = 2_000;
+
+type HookOptions = { clock: Clock; signal: AbortSignal; env: NodeJS.ProcessEnv; limitMs?: number };
+
 /**
  * Runs one command to its end. Fails, never throws, on a non-zero exit, a signal, a program that cannot be
  * started, the time limit or abort; in the last two its process group is killed. Standard error's last line
  * becomes part of the problem.
  */
-export function runHook(
+export async function runHook(
   command: readonly string[],
   payload: unknown,
-  options: { clock: Clock; signal: AbortSignal; env: NodeJS.ProcessEnv; limitMs?: number },
+  options: HookOptions,
 ): Promise<HookResult> {
-  const { clock, signal, env, limitMs = HOOK_LIMIT_MS } = options;
   const [program = "", ...args] = command;
-  return new Promise((resolve) => {
-    const child = spawn(program, args, { detached: true, env, stdio: ["pipe", "ignore", "pipe"] });
+  const failed = (how: string): HookResult => ({ ok: false, problem: `${program}: ${how}` });
+  if (options.signal.aborted) return failed(STOPPED);
+  try {
+    const child = spawn(program, args, {
+      detached: true,
+      env: options.env,
+      stdio: ["pipe", "ignore", "pipe"],
+    });
+    const how = await ending(child, `${JSON.stringify(payload)}\n`, options);
+    return how === null ? { ok: true } : failed(how);
+  } catch (error) {
+    // An empty name, too long an argument: these are thrown, where a missing program is an event.
+    return failed(reason(error));
+  }
+}
+
+const STOPPED = "the agent was stopped";
+
+/** How the child ended; null for exit 0 on its own. Throws when it could not be started. */
+function ending(child: ChildProcess, stdin: string, options: HookOptions): Promise<string | null> {
+  const { clock, signal, limitMs = HOOK_LIMIT_MS } = options;
+  return new Promise((resolve, reject) => {
     let why: string | null = null;
-    let complaint = "";
+    let said = "";
     const kill = (problem: string) => () => {
       why ??= problem;
       try {
@@ -34,28 +59,34 @@ export function runHook(
         // The group has ended on its own.
       }
     };
-    const cancel = clock.after(limitMs, kill(`still running after ${limitMs / 1000} s`));
-    const abort = kill("the agent was stopped");
+    let cancel = clock.after(limitMs, kill(`still running after ${limitMs / 1000} s`));
+    const abort = kill(STOPPED);
     signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) abort();
-    const end = (result: HookResult) => {
+    const finish = () => {
       cancel();
       signal.removeEventListener("abort", abort);
-      resolve(result);
+      child.stderr?.destroy();
     };
-    child.stderr.on("data", (chunk: Buffer) => {
-      complaint = `${complaint}${chunk.toString("utf8")}`.slice(-2000);
+    child.once("error", (error) => {
+      finish();
+      reject(error);
     });
-    child.stdin.on("error", () => {});
-    child.stdin.end(`${JSON.stringify(payload)}\n`);
-    child.once("error", (error) => end({ ok: false, problem: `${program}: ${reason(error)}` }));
-    // `exit`, not `close`: a grandchild that keeps our pipe open must not hold us.
+    // Both are missing when no process could be made at all.
+    child.stderr?.on("data", (chunk: Buffer) => {
+      said = `${said}${chunk.toString("utf8")}`.slice(-MOST_SAID);
+    });
+    child.stdin?.on("error", () => {}).end(stdin);
     child.once("exit", (code, ended) => {
-      child.stderr.destroy();
-      if (code === 0 && why === null) return end({ ok: true });
-      const last = complaint.trim().split("\n").at(-1) ?? "";
-      const how = why ?? (ended === null ? `exit ${code}` : `ended by ${ended}`);
-      end({ ok: false, problem: `${program}: ${how}${last === "" ? "" : `: ${last}`}` });
+      cancel();
+      const end = () => {
+        finish();
+        const last = said.trim().split("\n").at(-1) ?? "";
+        const how = why ?? (ended === null ? `exit ${code}` : `ended by ${ended}`);
+        resolve(code === 0 && why === null ? null : `${how}${last === "" ? "" : `: ${last}`}`);
+      };
+      if (code === 0) return end();
+      cancel = clock.after(LAST_WORDS_MS, end);
+      child.once("close", end);
     });
   });
 }

@@ -2,14 +2,15 @@
  * The data directory: who this node is and what it has promised, in one synced file, and a lock against a
  * second agent. A file that cannot be read is never guessed at: it is an error that says what to do.
  */
-import { mkdir, unlink } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { statSync, unlinkSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import * as z from "zod";
 import type { Kept } from "../core/genesis-state.ts";
 import { decode, Sealed, VERSION } from "../core/model.ts";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
-import { readIfThere, syncDirectory, writeSynced } from "../lib/files.ts";
+import { asName, readIfThere, syncDirectory, writeSynced } from "../lib/files.ts";
 
 const text = z.string().min(1);
 const Identity = z.looseObject({
@@ -75,7 +76,7 @@ export async function openDataDir(
       identity,
       save: async (next, aside) => {
         if (aside !== null)
-          await writeSynced(join(dir, `marker.${aside.genesis_id}.json`), JSON.stringify(aside));
+          await writeSynced(join(dir, `marker.${asName(aside.genesis_id)}.json`), JSON.stringify(aside));
         await write(next);
       },
       path: (name) => join(dir, name),
@@ -117,42 +118,63 @@ async function lock(dir: string): Promise<() => Promise<void>> {
     throw new RollcallError("usage", `-data-dir: ${dir} is too long for the lock in it`, {
       hint: "use a path of at most 85 bytes, or a relative one",
     });
-  const server = createServer((socket) => socket.end());
-  const listen = () =>
-    new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(path, () => {
-        server.removeListener("error", reject);
-        resolve();
-      });
-    });
-  try {
-    await listen();
-  } catch (error) {
-    if (codeOf(error) !== "EADDRINUSE")
-      throw new RollcallError("disk", `lock ${dir}: ${reason(error)}`, { cause: error });
-    if (await answers(path))
-      throw new RollcallError("locked", `-data-dir: ${dir} is in use by another agent`, {
-        hint: "give every agent its own data directory",
-      });
-    await unlink(path).catch(() => {});
-    await listen().catch((again: unknown) => {
-      throw new RollcallError("locked", `-data-dir: ${dir} was taken by another agent just now`, {
-        cause: again,
-      });
-    });
+  // Whoever connects only wants to know that somebody is there. A connection left open would hold the end up.
+  const server = createServer((socket) => socket.destroy());
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const failure = await listenAt(server, path);
+    if (failure === null) {
+      server.on("error", () => {});
+      server.unref();
+      return () => new Promise((resolve) => server.close(() => resolve()));
+    }
+    if (codeOf(failure) !== "EADDRINUSE")
+      throw new RollcallError("disk", `lock ${dir}: ${reason(failure)}`, { cause: failure });
+    if (!(await removeDead(path))) break;
   }
-  server.unref();
-  return () => new Promise((resolve) => server.close(() => resolve()));
+  throw new RollcallError("locked", `-data-dir: ${dir} is in use by another agent`, {
+    hint: "give every agent its own data directory",
+  });
 }
 
-function answers(path: string): Promise<boolean> {
+/** How often a lock that is free when looked at may be gone to another before this agent gives up. */
+const MOST_TRIES = 5;
+
+function listenAt(server: Server, path: string): Promise<Error | null> {
   return new Promise((resolve) => {
+    server.once("error", resolve);
+    server.listen(path, () => {
+      server.removeListener("error", resolve);
+      resolve(null);
+    });
+  });
+}
+
+/** True once no dead agent's socket is there. False when somebody answers, or the socket cannot be asked. */
+function removeDead(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const seen = stampOf(path);
     const socket = connect(path);
     socket.once("connect", () => {
       socket.destroy();
-      resolve(true);
+      resolve(false);
     });
-    socket.once("error", () => resolve(false));
+    socket.once("error", (error) => {
+      if (codeOf(error) === "ENOENT") return resolve(true);
+      // A full queue of connections, a missing right: not a sign of death.
+      if (codeOf(error) !== "ECONNREFUSED") return resolve(false);
+      try {
+        // Looked at again and removed in one breath: another agent may have taken its place since.
+        if (seen !== null && stampOf(path) === seen) unlinkSync(path);
+        resolve(true);
+      } catch (cause) {
+        reject(new RollcallError("disk", `lock: remove ${path}: ${reason(cause)}`, { cause }));
+      }
+    });
   });
+}
+
+/** Tells one file at a path from another that replaced it, also where inode numbers are used again; null: none there. */
+function stampOf(path: string): string | null {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? null : `${found.ino} ${found.ctimeNs}`;
 }

@@ -21,7 +21,10 @@ export function openOutcome() {
         kind,
         genesis_id: record.genesis_id,
         formation: record.formation,
-        members: kind === "bootstrap" ? record.members : currentMembers(record, members),
+        members:
+          kind === "bootstrap" && record.formation === "symmetric"
+            ? record.members
+            : currentMembers(record, members),
         leader: null,
       };
       const { revision, ...last } = outcome ?? { revision: 0 };
