@@ -32,7 +32,12 @@ export type Verdict =
       readonly message: string;
       readonly hint: string;
       readonly call: Call | null;
+      /** Set where the same call is welcome with this boot id and a counter above this one. */
+      readonly repeat?: Repeat;
     };
+
+/** What a caller must know to be taken: the receiver's boot id, and up to where it has counted this caller's calls. */
+export type Repeat = { readonly boot_id: string; readonly counter: number };
 
 export function openAccess(options: AccessOptions) {
   const window = counterWindow();
@@ -80,11 +85,18 @@ export function openAccess(options: AccessOptions) {
           `the call is signed with another cluster secret, or for another key than ${options.key}`,
           "give every agent the same -cluster-secret-file and -disco-key",
         );
+      // Its own incarnation's highest counter helps a sender that has restarted: it counts from 1 again.
+      const repeat = { boot_id: options.bootId, counter: window.highest(call.incarnation) };
       if (call.bootId !== options.bootId)
-        return { ...no("boot_id", "the call names another boot id", "repeat it with this one"), call };
-      if (!window.take(call.incarnation, call.counter))
-        return { ...no("replayed", "the call was made before", ""), call };
-      return { ok: true, call };
+        return {
+          ...no("boot_id", "the call names another boot id", "repeat it with this one"),
+          call,
+          repeat,
+        };
+      if (window.take(call.incarnation, call.counter)) return { ok: true, call };
+      return repeat.counter > 0
+        ? { ...no("replayed", "the call was made before", "repeat it with a higher counter"), call, repeat }
+        : { ...no("too_many_callers", "too many agents have called", "restart this agent"), call };
     },
   };
 }

@@ -100,6 +100,7 @@ async function serve(
       access,
       secret,
       stopping,
+      failed: (error) => log.error({ error: reason(error) }, "could not answer a request"),
       newer: (revision, ms, signal) =>
         withDeadline(pacing.clock, signal, ms, "wait", (s) => outcome.newer(revision, s)).catch(() => {}),
       met(from) {

@@ -39,6 +39,8 @@ export type GenesisOptions = {
   /** This node as members carry it. */
   readonly self: () => MemberRef;
   readonly onInit: (record: GenesisRecord | null, signal: AbortSignal) => Promise<HookResult>;
+  /** Whether this incarnation holds its node id in the directory. */
+  readonly registered: () => boolean;
   readonly settled: (settled: Settled) => void;
   readonly changed: () => void;
 };
@@ -110,6 +112,7 @@ export async function openGenesis(options: GenesisOptions) {
           return {
             type: "record",
             seen: await readRecord(store.register, (work) => call(signal, "read the genesis record", work)),
+            registered: options.registered(),
           };
         } catch (error) {
           return { type: "unreadable", problem: reason(error) };
@@ -147,7 +150,8 @@ export async function openGenesis(options: GenesisOptions) {
   /** How long to wait for a change before looking again all the same, in milliseconds; null: only a change matters. */
   const patience = (repair: { take(): number }): number => {
     const { phase } = state;
-    if (phase.at === "open") return phase.trouble === null ? 60_000 : repair.take();
+    if (phase.at === "open")
+      return state.trouble === null && state.kept.stamp === null ? 60_000 : repair.take();
     if (phase.at === "waiting" && phase.wait.on === "turn") return TURN_MS * (1 + random() / 2);
     return repair.take();
   };
@@ -201,17 +205,16 @@ function foreignLeader(value: string | undefined): string | null {
     : null;
 }
 
-function describe({ phase }: State): string {
+function describe({ phase, settled, trouble }: State): string {
+  if (settled !== null) return `settled ${trouble?.code ?? ""}`;
   if (phase.at === "waiting") return JSON.stringify(phase.wait);
   if (phase.at === "refused") return phase.refusal.code;
-  if (phase.at === "open") return `open ${phase.trouble?.code ?? ""}`;
   return phase.at;
 }
 
 /** Changes loud, success quiet. */
-function tell(log: Log, { phase }: State): void {
+function tell(log: Log, { phase, trouble }: State): void {
   if (phase.at === "refused") log.error({ refusal: phase.refusal }, "staying closed");
-  else if (phase.at === "open" && phase.trouble !== null)
-    log.warn({ trouble: phase.trouble }, "settled, but something is wrong");
+  else if (trouble !== null) log.warn({ trouble }, "settled, but something is wrong");
   else if (phase.at === "waiting") log.debug({ wait: phase.wait }, "waiting");
 }

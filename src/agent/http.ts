@@ -5,6 +5,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Explanation } from "../core/explain.ts";
 import { decode, type Hello, HelloRequest, type Outcome, type PeerRef } from "../core/model.ts";
 import { parseDuration } from "../lib/duration.ts";
+import { reason } from "../lib/errors.ts";
 import type { Access, Caller, Verdict } from "./access.ts";
 import { HELLO_PATH } from "./peer-client.ts";
 import { ANSWER_HEADER, CALL_HEADER, signAnswer } from "./signature.ts";
@@ -47,6 +48,8 @@ export type View = {
   hello(): Hello;
   met(from: PeerRef): void;
   metrics(): string;
+  /** Something here failed while it answered. */
+  failed(error: unknown): void;
   /** Aborted when the agent stops, so that no caller waits on. */
   readonly stopping: AbortSignal;
 };
@@ -58,7 +61,10 @@ export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
   app.notFound((c) =>
     c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`, "GET /v1/state shows all"), 404),
   );
-  app.onError((error, c) => c.json(problem("internal", error.message), 500));
+  app.onError((error, c) => {
+    view.failed(error);
+    return c.json(problem("internal", reason(error)), 500);
+  });
 
   app.get("/livez", (c) => c.text("ok\n"));
   app.get("/startupz", (c) =>
@@ -142,7 +148,7 @@ export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
         path: HELLO_PATH,
         body,
       });
-      const answer = verdict.ok ? greet(view, body) : refuse(view, verdict);
+      const answer = verdict.ok ? greet(view, body) : refuse(verdict);
       const text = JSON.stringify(answer.body);
       const secret = verdict.call === null ? null : await view.secret();
       if (secret !== null && verdict.call !== null)
@@ -151,16 +157,13 @@ export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
     },
   );
   return app;
-
-  function refuse({ bootId }: View, { code, message, hint }: Extract<Verdict, { ok: false }>): Spoken {
-    return {
-      status: 401,
-      body: { error: { code, message, hint, ...(code === "boot_id" ? { boot_id: bootId } : {}) } },
-    };
-  }
 }
 
 type Spoken = { readonly status: ContentfulStatusCode; readonly body: unknown };
+
+function refuse({ code, message, hint, repeat }: Extract<Verdict, { ok: false }>): Spoken {
+  return { status: 401, body: { error: { code, message, hint, ...repeat } } };
+}
 
 /** Answers a hello and remembers who asked. */
 function greet(view: View, body: string): Spoken {

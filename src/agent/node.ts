@@ -71,6 +71,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     log: log.child({ part: "genesis" }),
     onInit: (record, signal) =>
       runHook(config.onInit ?? [], initPayload(record, self()), { clock, signal, env: deps.hookEnv }),
+    registered: () => registration.state().at === "held",
     settled(settled) {
       outcome.update(settled, peers.members());
       saySettled(log, settled);
@@ -85,6 +86,8 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     entry: () => view.entry(),
     hello: (address, signal) => peers.ask(address, signal),
     changed() {
+      const now = registration.state();
+      store.heard(now.at === "failing" ? now.problem : null);
       view.touch();
       genesis.wake();
     },

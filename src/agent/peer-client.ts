@@ -1,4 +1,5 @@
 /** Asking other agents: `hello`, signed where there is a cluster secret, over TLS where this agent has it. */
+import * as z from "zod";
 import { parseAddress } from "../core/address.ts";
 import { decode, Hello, type HelloRequest, type PeerRef, VERSION } from "../core/model.ts";
 import { RollcallError } from "../lib/errors.ts";
@@ -23,6 +24,21 @@ export type PeerClientOptions = {
   readonly uuid: () => string;
 };
 
+/** Boot ids remembered; one that was forgotten costs one more request. */
+const MOST_BOOT_IDS = 1_024;
+
+/** A signed refusal that says how to repeat the call, beside its code and message. */
+const Refusal = z.looseObject({
+  error: z.looseObject({
+    message: z.string(),
+    boot_id: z.string().min(1).optional(),
+    counter: z.int().min(0).default(0),
+  }),
+});
+
+/** An answer, and whether it was signed with our secret, which it was if we have one. */
+type Said = { readonly answer: Answer; readonly signed: boolean };
+
 /**
  * Asks one agent at a time-bounded signal. Rejects with `unreachable`, `not_an_agent` (something else
  * answers there), `refused` (another key, a wrong or missing secret) or `forged` (an answer not signed with our secret).
@@ -30,75 +46,60 @@ export type PeerClientOptions = {
 export function openPeerClient(options: PeerClientOptions) {
   const { key, self, credentials, uuid } = options;
   const bootIds = new Map<string, string>();
+  const client = renewed(credentials);
+  // One for all receivers: one agent may have several addresses.
   let counter = 0;
-  let client: Client | null = null;
-  let builtFrom = "";
 
-  const current = async (): Promise<Client> => {
-    const tls = await credentials.clientTls();
-    const from = JSON.stringify(tls);
-    if (client === null || from !== builtFrom) {
-      client?.close();
-      client = openClient(tls);
-      builtFrom = from;
-    }
-    return client;
-  };
-
-  const call = async (address: string, body: string, signal: AbortSignal): Promise<Answer> => {
+  const call = async (address: string, body: string, signal: AbortSignal): Promise<Said> => {
     const at = parseAddress(address, 4100);
     if (!at.ok) throw new RollcallError("unreachable", `${address} ${at.problem}`);
-    const secret = await credentials.secret();
+    const [secret, { send }] = await Promise.all([credentials.secret(), client.current()]);
     const nonce = uuid();
-    const bootId = bootIds.get(address) ?? "";
     counter += 1;
+    const { id: nodeId, incarnation } = self();
+    const bootId = bootIds.get(address) ?? "";
     const parts = {
       method: "POST",
       path: HELLO_PATH,
       key,
-      nodeId: self().id,
-      incarnation: self().incarnation,
+      nodeId,
+      incarnation,
       bootId,
       counter,
       nonce,
       body,
     };
     const headers: Record<string, string> = secret === null ? {} : { [CALL_HEADER]: signCall(secret, parts) };
-    const answer = await (await current()).send({
-      method: "POST",
-      ...at.value,
-      path: HELLO_PATH,
-      headers,
-      body,
-      signal,
-    });
+    const answer = await send({ method: "POST", ...at.value, path: HELLO_PATH, headers, body, signal });
     const signature = answer.headers[ANSWER_HEADER];
-    if (
+    const signed =
       secret !== null &&
-      !answerHolds(secret, nonce, { ...answer, signature: typeof signature === "string" ? signature : "" })
-    ) {
-      if (answer.status === 200)
-        throw new RollcallError("forged", `${address} answers without our cluster secret`, {
-          hint: "give every agent the same -cluster-secret-file",
-        });
-      throw refusal(address, answer);
-    }
-    return answer;
+      answerHolds(secret, nonce, { ...answer, signature: typeof signature === "string" ? signature : "" });
+    if (secret === null || signed) return { answer, signed };
+    if (answer.status !== 200) throw refusal(address, answer);
+    throw new RollcallError("forged", `${address} answers without our cluster secret`, {
+      hint: "give every agent the same -cluster-secret-file",
+    });
+  };
+
+  const remember = (address: string, bootId: string) => {
+    bootIds.delete(address);
+    bootIds.set(address, bootId);
+    for (const oldest of bootIds.keys()) if (bootIds.size > MOST_BOOT_IDS) bootIds.delete(oldest);
   };
 
   return {
     async hello(address: string, signal: AbortSignal): Promise<Hello> {
-      const request: HelloRequest = {
-        v: VERSION,
-        key,
-        from: refOf(self()),
-      };
+      const request: HelloRequest = { v: VERSION, key, from: refOf(self()) };
       const body = JSON.stringify(request);
-      let answer = await call(address, body, signal);
-      const bootId = answer.status === 401 ? bootIdOf(answer) : null;
-      if (bootId !== null) {
-        bootIds.set(address, bootId);
-        answer = await call(address, body, signal);
+      const first = await call(address, body, signal);
+      let { answer } = first;
+      const refused = first.signed && answer.status === 401 ? decode(Refusal, answer.body) : null;
+      if (refused?.ok && refused.value.error.boot_id !== undefined) {
+        remember(address, refused.value.error.boot_id);
+        // After a restart this agent counts from 1 again, and the other still remembers.
+        counter = Math.max(counter, refused.value.error.counter);
+        ({ answer } = await call(address, body, signal));
       }
       if (answer.status !== 200) throw refusal(address, answer);
       const hello = decode(Hello, answer.body);
@@ -107,36 +108,40 @@ export function openPeerClient(options: PeerClientOptions) {
           "not_an_agent",
           `${address} answers, but not as a rollcall agent: ${hello.problem}`,
         );
-      bootIds.set(address, hello.value.boot_id);
+      remember(address, hello.value.boot_id);
       return hello.value;
+    },
+    close: client.close,
+  };
+}
+export type PeerClient = ReturnType<typeof openPeerClient>;
+
+/** A client with the certificates of this moment. One that is replaced ends the calls it still carries. */
+function renewed(credentials: Credentials) {
+  let client: Client | null = null;
+  let builtFrom = "";
+  return {
+    async current(): Promise<Client> {
+      const tls = await credentials.clientTls();
+      const from = JSON.stringify(tls);
+      if (client === null || from !== builtFrom) {
+        client?.close();
+        client = openClient(tls);
+        builtFrom = from;
+      }
+      return client;
     },
     close: () => client?.close(),
   };
 }
-export type PeerClient = ReturnType<typeof openPeerClient>;
 
 function refOf({ id, incarnation, agent_addr }: PeerRef): PeerRef {
   return { id, incarnation, agent_addr };
 }
 
-function bootIdOf(answer: Answer): string | null {
-  try {
-    const { error } = JSON.parse(answer.body) as { error?: { code?: unknown; boot_id?: unknown } };
-    return error?.code === "boot_id" && typeof error.boot_id === "string" ? error.boot_id : null;
-  } catch {
-    return null;
-  }
-}
-
 function refusal(address: string, answer: Answer): RollcallError {
-  let said = "";
-  try {
-    const { error } = JSON.parse(answer.body) as { error?: { message?: unknown } };
-    if (typeof error?.message === "string") said = error.message;
-  } catch {
-    // Not JSON, so not an agent's.
-  }
-  if (said !== "") return new RollcallError("refused", `${address} refuses: ${said}`);
+  const refused = decode(Refusal, answer.body);
+  if (refused.ok) return new RollcallError("refused", `${address} refuses: ${refused.value.error.message}`);
   return new RollcallError("not_an_agent", `${address} is ${naming(answer)}, not a rollcall agent`);
 }
 

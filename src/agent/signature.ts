@@ -71,8 +71,8 @@ const WIDTH = 64;
 
 /**
  * Remembers which counters each incarnation has used. `take` is true once for every counter, and false for
- * one used before or more than 64 behind the highest. It holds `most` incarnations and refuses further ones:
- * forgetting one would let its calls be replayed.
+ * one used before or 64 or more behind the highest. It holds `most` incarnations and refuses further ones:
+ * forgetting one would let its calls be replayed. `highest` is 0 for an incarnation it does not know.
  */
 export function counterWindow(most = 4096) {
   const known = new Map<string, { highest: number; used: Set<number> }>();
@@ -87,6 +87,7 @@ export function counterWindow(most = 4096) {
       for (const old of window.used) if (old <= window.highest - WIDTH) window.used.delete(old);
       return true;
     },
+    highest: (incarnation: string): number => known.get(incarnation)?.highest ?? 0,
   };
 }
 

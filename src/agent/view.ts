@@ -30,7 +30,7 @@ export type ViewOptions = {
   readonly clock: Clock;
 };
 
-type Pages = Omit<View, "bootId" | "access" | "secret" | "newer" | "met" | "stopping">;
+type Pages = Omit<View, "bootId" | "access" | "secret" | "newer" | "met" | "failed" | "stopping">;
 
 export function openView(options: ViewOptions) {
   const { config, rules, bootId, genesis, peers, outcome, registration, store, self } = options;

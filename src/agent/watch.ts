@@ -17,15 +17,33 @@ export type StoreWatchOptions = {
 /** `run` watches until it is aborted; `health` tells how the last look went. */
 export function openStoreWatch({ pacing, log, seen, lost }: StoreWatchOptions) {
   let health: StoreHealth = { ok: null, problem: null };
+  let attempt = new AbortController();
+
+  const fail = (problem: string) => {
+    if (health.ok !== false) log.warn({ error: problem }, "the store cannot be read; waiting for it");
+    health = { ok: false, problem };
+    lost();
+  };
+
   return {
     health: () => health,
+    /**
+     * How another call to the store went (null: well). Where that contradicts the watch, the watch hangs on a
+     * dead connection or waits out a failure that is over: it is opened anew.
+     */
+    heard(problem: string | null): void {
+      if ((problem === null) === (health.ok !== false)) return;
+      if (problem !== null) fail(problem);
+      attempt.abort();
+    },
     async run(provider: Provider, signal: AbortSignal): Promise<void> {
       const wait = backoff(100, 5_000, pacing.random);
       // A prefix that changes all the time must not keep this node busy.
       const pace = bucket(pacing.clock, 50, 20);
       while (!signal.aborted) {
         try {
-          for await (const lookup of provider.watch?.(signal) ?? []) {
+          attempt = new AbortController();
+          for await (const lookup of provider.watch?.(AbortSignal.any([signal, attempt.signal])) ?? []) {
             if (health.ok === false) log.info({}, "the store is back");
             health = { ok: true, problem: null };
             wait.reset();
@@ -34,10 +52,7 @@ export function openStoreWatch({ pacing, log, seen, lost }: StoreWatchOptions) {
           }
         } catch (error) {
           if (signal.aborted) return;
-          const problem = reason(error);
-          if (health.ok !== false) log.warn({ error: problem }, "the store cannot be read; waiting for it");
-          health = { ok: false, problem };
-          lost();
+          if (!attempt.signal.aborted) fail(reason(error));
         }
         await pacing.clock.sleep(wait.take(), signal);
       }

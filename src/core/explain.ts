@@ -2,7 +2,7 @@
  * Why a node waits, in words: for every phase, wait and refusal what it waits for, who is missing and what
  * unblocks it. Pure: facts in, an explanation out. The README and the HTTP API show it as it is.
  */
-import type { Refusal, Rules, State, Wait } from "./genesis-state.ts";
+import type { Refusal, Rules, Settled, State, Wait } from "./genesis-state.ts";
 import type { NotCounted } from "./quorum.ts";
 
 /** What is known beside the protocol's own state. */
@@ -116,40 +116,33 @@ function phaseOf({ phase }: State): string {
 function reasonOf(facts: Facts): Reason {
   const { state, idTaken, rules } = facts;
   const { phase } = state;
-  if (state.settled === null && phase.at !== "refused" && idTaken !== null)
-    return takenReason(rules, idTaken);
+  if (state.settled !== null) return settledReason(facts, state.settled);
+  if (phase.at !== "refused" && idTaken !== null) return takenReason(rules, idTaken);
   switch (phase.at) {
     case "waiting":
       return waitReason(facts, phase.wait);
     case "refused":
       return refusalReason(facts, phase.refusal);
-    case "open":
-      if (phase.trouble === null) return settledReason(state);
-      if (phase.trouble.code !== "store") return refusalReason(facts, phase.trouble);
-      return {
-        code: "store",
-        summary: `Settled. The store cannot be read: ${phase.trouble.problem}.`,
-        unblock: [
-          "Make the store reachable; the database is left alone, and the agent tries again by itself.",
-        ],
-      };
     default:
       return busyReason(state);
   }
 }
 
-function settledReason({ settled }: State): Reason {
+function settledReason(facts: Facts, { kind, record }: Settled): Reason {
+  const { trouble } = facts.state;
+  if (trouble !== null && trouble.code !== "store") return refusalReason(facts, trouble);
+  if (trouble !== null)
+    return {
+      code: "store",
+      summary: `Settled. The store cannot be read: ${trouble.problem}.`,
+      unblock: ["Make the store reachable; the database is left alone, and the agent tries again by itself."],
+    };
   const what = {
     bootstrap: "this node creates the cluster",
     join: "this node joins the cluster",
     existing: "this node is part of the cluster",
   };
-  if (settled === null) return { code: "open", summary: "Settled.", unblock: [] };
-  return {
-    code: "settled",
-    summary: `Settled: ${what[settled.kind]}, genesis ${settled.record.genesis_id}.`,
-    unblock: [],
-  };
+  return { code: "settled", summary: `Settled: ${what[kind]}, genesis ${record.genesis_id}.`, unblock: [] };
 }
 
 function busyReason({ phase, seen }: State): Reason {
@@ -198,6 +191,12 @@ function waitReason({ rules, state, overdue }: Facts, wait: Wait): Reason {
       );
     case "no_record":
       return noRecord(rules, of);
+    case "registration":
+      return of(
+        "registration",
+        "The cluster is there; this node joins once its entry in the members directory stands.",
+        "Nothing to do: the agent registers by itself.",
+      );
     case "foreign_leader":
       return of(
         "foreign_leader",

@@ -23,7 +23,10 @@ export type Kept = {
   readonly incarnation: string;
   /** A claim that may have been written, and the record it was to replace. */
   readonly claim: { readonly claim_id: string; readonly init_id: string; readonly base: Versioned } | null;
-  /** The database was initialised, or is being, under this claim, and may be set aside if the claim is lost. */
+  /**
+   * Without a marker: the database was initialised, or is being, under this claim, and may be set aside if the
+   * claim is lost. With one: the database was to be started for the first time, and no data have been seen yet.
+   */
   readonly stamp: { readonly claim_id: string; readonly done: boolean } | null;
   /** The genesis this node belongs to. */
   readonly marker: Sealed | null;
@@ -35,6 +38,8 @@ export type Kept = {
 export type Wait =
   | { readonly on: "store"; readonly problem: string }
   | { readonly on: "no_record" }
+  /** The cluster is there, but this node's id in the directory is not (yet) this node's. */
+  | { readonly on: "registration" }
   | { readonly on: "foreign_leader"; readonly leader: string }
   | { readonly on: "holder"; readonly holder: string; readonly genesisId: string }
   | { readonly on: "expect_mismatch"; readonly recordExpect: number }
@@ -51,10 +56,13 @@ export type Refusal =
   | { readonly code: "reborn"; readonly birth: number }
   | { readonly code: "park_failed"; readonly problem: string; readonly commands: readonly string[] };
 
+/** What is wrong under a node that has settled. */
+export type Trouble = Refusal | { readonly code: "store"; readonly problem: string };
+
 /** What the node is doing; exactly one effect is outstanding in every phase but the last three. */
 export type Phase =
   | { readonly at: "reading" }
-  | { readonly at: "asking"; readonly about: "init" | "claim" | "restore" }
+  | { readonly at: "asking"; readonly about: "init" | "claim" | "restore" | "data" }
   | {
       readonly at: "saving";
       readonly before: "read" | "claim" | "initialise" | "open";
@@ -69,10 +77,7 @@ export type Phase =
   | { readonly at: "parking" }
   | { readonly at: "waiting"; readonly wait: Wait }
   | { readonly at: "refused"; readonly refusal: Refusal }
-  | {
-      readonly at: "open";
-      readonly trouble: Refusal | { readonly code: "store"; readonly problem: string } | null;
-    };
+  | { readonly at: "open" };
 
 export type Settled = { readonly kind: "bootstrap" | "join" | "existing"; readonly record: Sealed };
 
@@ -86,13 +91,16 @@ export type State = {
   readonly tally: Tally | null;
   /** Set once the database may run. Never unset. */
   readonly settled: Settled | null;
+  /** Set while the last look at the record found something wrong under a settled node. */
+  readonly trouble: Trouble | null;
 };
 
 export type Input =
   | { readonly type: "start" }
   /** Something may have changed. Ignored while an effect is outstanding: the shell repeats it afterwards. */
   | { readonly type: "wake" }
-  | { readonly type: "record"; readonly seen: Seen | null }
+  /** `registered`: this incarnation holds its node id in the directory. */
+  | { readonly type: "record"; readonly seen: Seen | null; readonly registered: boolean }
   /** A read or a round of asking failed, or the record cannot be understood. */
   | { readonly type: "unreadable"; readonly problem: string }
   | { readonly type: "answers"; readonly answers: Answers }
@@ -138,7 +146,7 @@ export type Step = { readonly state: State; readonly effects: readonly Effect[] 
 
 /** The state of a node whose disk holds `kept`, before its first input, `start`. */
 export function initial(kept: Kept, data: Data): State {
-  return { kept, data, phase: { at: "reading" }, seen: undefined, tally: null, settled: null };
+  return { kept, data, phase: { at: "reading" }, seen: undefined, tally: null, settled: null, trouble: null };
 }
 
 /** The value a register holds for a record. */

@@ -8,12 +8,12 @@ import {
   encode,
   type Input,
   type Kept,
-  type Phase,
   type Refusal,
   type Rules,
   type Settled,
   type State,
   type Step,
+  type Trouble,
   type Wait,
 } from "./genesis-state.ts";
 import { type Claimed, type GenesisRecord, memberHash, type Sealed, type Unborn, VERSION } from "./model.ts";
@@ -24,13 +24,13 @@ import { type Answers, type Seen, tally } from "./quorum.ts";
 export function step(rules: Rules, state: State, input: Input, fresh: string): Step {
   switch (input.type) {
     case "start":
-      return start(state, fresh);
+      return start(rules, state, fresh);
     case "wake":
       return state.phase.at === "waiting" || state.phase.at === "open" || state.phase.at === "refused"
         ? read(state)
         : still(state);
     case "record":
-      return onRecord(rules, { ...state, seen: input.seen });
+      return onRecord(rules, { ...state, seen: input.seen }, input.registered);
     case "unreadable":
       return onUnreadable(state, input.problem);
     case "answers":
@@ -55,20 +55,27 @@ export function step(rules: Rules, state: State, input: Input, fresh: string): S
 }
 
 /** A record without a marker in front of it is opened by nobody; a database that lost its data is a new node. */
-function start(state: State, fresh: string): Step {
+function start(rules: Rules, state: State, fresh: string): Step {
   const { kept, data } = state;
-  if (kept.marker === null || !kept.opened || data !== "empty") return read(state);
+  if (data !== "empty" || !hadData(rules, kept)) return read(state);
   return save({ ...state, kept: blank(fresh) }, "read", kept.marker);
 }
 
-function onRecord(rules: Rules, state: State): Step {
-  if (state.kept.marker !== null) return asHolder(state, state.kept.marker);
+/** Data that were never seen were not lost: then a first start was cut short, or is still to come. */
+function hadData(rules: Rules, { incarnation, stamp, marker, opened }: Kept): boolean {
+  if (marker === null) return stamp?.done === true;
+  if (opened) return stamp === null;
+  return rules.initialises && marker.formation === "single" && marker.incarnation === incarnation;
+}
+
+function onRecord(rules: Rules, state: State, registered: boolean): Step {
+  if (state.kept.marker !== null) return asHolder(state, state.kept.marker, registered);
   if (state.data === "present" && state.kept.stamp === null) return refuse(state, { code: "foreign_data" });
-  return asBlank(rules, state);
+  return asBlank(rules, state, registered);
 }
 
 /** No marker yet. Outcomes: wait, ask (for init, claim or take-over), go on with my claim, or take the sealed genesis. */
-function asBlank(rules: Rules, state: State): Step {
+function asBlank(rules: Rules, state: State, registered: boolean): Step {
   const { kept, seen } = state;
   const record = seen?.record ?? null;
   const mine = isMine(kept, record);
@@ -77,6 +84,8 @@ function asBlank(rules: Rules, state: State): Step {
     return discard(state, kept.claim.claim_id);
   if (record === null)
     return rules.voter && rules.genesis === "auto" ? ask(state, "init") : wait(state, { on: "no_record" });
+  // Under a node id that is another's, this node would be a second database of one name.
+  if (record.state === "sealed" && !mine && !registered) return wait(state, { on: "registration" });
   if (record.state === "sealed")
     return save({ ...state, kept: { ...blank(kept.incarnation), marker: record } }, "read");
   if (record.state === "claimed" && mine) return initialiseOrSeal(rules, state, record);
@@ -87,15 +96,24 @@ function asBlank(rules: Rules, state: State): Step {
 }
 
 /** A marker is on disk. Outcomes: open, restore the record, stay closed, or (never opened) give the marker up and join. */
-function asHolder(state: State, marker: Sealed): Step {
+function asHolder(state: State, marker: Sealed, registered: boolean): Step {
   const record = state.seen?.record ?? null;
   if (record !== null && record.birth > marker.birth)
     return yieldTo(state, marker, { code: "reborn", birth: record.birth });
   if (record === null || record.state !== "sealed") return ask(state, "restore");
   if (record.genesis_id !== marker.genesis_id)
     return yieldTo(state, marker, { code: "genesis_conflict", with: record.genesis_id, where: "the record" });
-  if (state.kept.opened) return open(state, marker);
-  return save({ ...state, kept: { ...state.kept, opened: true } }, "open");
+  if (state.kept.opened) return reopen(state, marker);
+  if (!registered) return wait(state, { on: "registration" });
+  const stamp = state.data === "empty" ? { claim_id: marker.claim_id, done: false } : null;
+  return save({ ...state, kept: { ...state.kept, opened: true, stamp } }, "open");
+}
+
+/** Opened before. Until its data have been seen once, the first start may have been cut short, and is made again. */
+function reopen(state: State, marker: Sealed): Step {
+  if (state.kept.stamp === null) return open(state, marker);
+  if (state.data !== "empty") return save({ ...state, kept: { ...state.kept, stamp: null } }, "read");
+  return state.settled === null ? open(state, marker) : ask(state, "data");
 }
 
 /** Another genesis stands where mine should: fatal for a node that has opened, no loss for one that never did. */
@@ -116,6 +134,10 @@ function onAnswers(rules: Rules, state: State, answers: Answers, fresh: string):
       return init(rules, state, answers, fresh);
     case "restore":
       return restore(state, answers, fresh);
+    case "data":
+      return answers.data === "empty" && state.kept.marker !== null
+        ? open(state, state.kept.marker)
+        : read(state);
     case "claim":
       return state.seen ? claim(rules, state, state.seen, answers, fresh) : read(state);
     default:
@@ -250,7 +272,7 @@ function onSwapped(rules: Rules, state: State, result: Extract<Input, { type: "s
   if (next.state === "sealed" && phase.about === "seal")
     return save({ ...won, kept: { ...blank(state.kept.incarnation), marker: next } }, "read");
   if (next.state === "claimed") return initialiseOrSeal(rules, won, next);
-  if (next.state === "unborn") return asBlank(rules, won);
+  if (next.state === "unborn") return asBlank(rules, won, false);
   return read(won);
 }
 
@@ -280,13 +302,18 @@ function forget(state: State): Step {
 function open(
   state: State,
   marker: Sealed,
-  trouble: Extract<Phase, { at: "open" }>["trouble"] = null,
-  kind: Settled["kind"] = "existing",
+  trouble: Trouble | null = null,
+  kind: Settled["kind"] = outcomeOf(state, marker),
 ): Step {
-  const opened: State = { ...state, phase: { at: "open", trouble } };
+  const opened: State = { ...state, phase: { at: "open" }, trouble };
   if (state.settled !== null) return still(opened);
   const settled: Settled = { kind, record: marker };
   return { state: { ...opened, settled }, effects: [{ type: "settle", settled }] };
+}
+
+/** What a node does that may have opened before: the first start again where no data were ever seen. */
+function outcomeOf({ kept, data }: State, marker: Sealed): Settled["kind"] {
+  return kept.stamp !== null && data === "empty" ? firstOutcome(kept, marker) : "existing";
 }
 
 /** What a node does that opens for the first time: only the owner, or a listed incarnation, creates. */
@@ -299,10 +326,9 @@ function firstOutcome(kept: Kept, record: Sealed): Settled["kind"] {
 }
 
 function refuse(state: State, refusal: Refusal): Step {
-  return still({
-    ...state,
-    phase: state.settled === null ? { at: "refused", refusal } : { at: "open", trouble: refusal },
-  });
+  return state.settled === null
+    ? still({ ...state, phase: { at: "refused", refusal } })
+    : still({ ...state, phase: { at: "open" }, trouble: refusal });
 }
 
 function wait(state: State, reason: Wait): Step {
@@ -313,7 +339,7 @@ function read(state: State): Step {
   return { state: { ...state, phase: { at: "reading" } }, effects: [{ type: "read" }] };
 }
 
-function ask(state: State, about: "init" | "claim" | "restore"): Step {
+function ask(state: State, about: "init" | "claim" | "restore" | "data"): Step {
   return { state: { ...state, phase: { at: "asking", about } }, effects: [{ type: "ask" }] };
 }
 
