@@ -1,0 +1,157 @@
+/**
+ * `npm run demo`: starts a store, three agents and three stand-in databases as real processes, tells what they
+ * do, and leaves nothing behind. Ends with 0, with 1 when something failed, 2 for bad flags, 130 on Ctrl-C.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { envName, FLAGS } from "../../src/cli/flags.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { codeOf, RollcallError, reason } from "../../src/lib/errors.ts";
+import { type Arguments, HELP, parseArguments } from "./arguments.ts";
+import { openChildren } from "./children.ts";
+import { openNode } from "./node.ts";
+import { freePorts } from "./ports.ts";
+import { openScreen, type Screen } from "./screen.ts";
+import { openStore, programOf, type Store, type StoreDeps } from "./store.ts";
+import { type Cast, play } from "./story.ts";
+import { openWait } from "./wait.ts";
+
+const ABOUT =
+  "Three databases start without knowing each other. Beside each runs a rollcall agent. The agents " +
+  "meet in a register, agree exactly once who creates the cluster, and each tells its database what " +
+  "to do. The databases are small stand-ins that store nothing; the agents are the real thing.";
+
+/** An orderly end: longer than an agent takes to withdraw from a store that does not answer. */
+const IN_ORDER_MS = 4_000;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const given = parseArguments(process.argv.slice(2));
+    if (!given.help) return await perform(given, programOf(given.disco, process.env));
+    process.stdout.write(HELP);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`demo: ${reason(error)}\n`);
+    return codeOf(error) === "usage" ? 2 : 1;
+  }
+}
+
+/** Sets the stage, plays, and clears up whatever happens. Gives the exit code. */
+async function perform({ disco, pace, keep }: Arguments, program: string | null): Promise<number> {
+  const clock = systemClock;
+  const began = clock.now();
+  const ending = endingOf();
+  const dir = mkdtempSync(join(tmpdir(), "rollcall-demo-"));
+  const children = openChildren({ env: childEnv(), failed: (error) => ending.abort(error) }, clock);
+  const clear = () => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+  process.once("exit", () => {
+    children.killAll();
+    clear();
+  });
+  const wait = openWait({ clock, signal: ending.signal, pace });
+  const screen = screenSince(began);
+  let store: Store | null = null;
+  try {
+    screen.title("rollcall demo: exactly one cluster", ABOUT);
+    const ports = await freePorts(process.pid);
+    store = await openStore(disco, program, { children, ports, dir, wait, clock, uuid });
+    const cast = castOf({ children, ports, dir, wait, store, screen });
+    await play(cast);
+    if (keep) await keepRunning(cast);
+    await wait.event("everything to end", endInOrder(cast));
+    return 0;
+  } catch (error) {
+    return tell(ending.signal.aborted ? ending.signal.reason : error, screen);
+  } finally {
+    await children.endAll();
+    await store?.close();
+    clear();
+  }
+}
+
+type Stage = Pick<Cast, "wait" | "store" | "screen"> & Pick<StoreDeps, "children" | "ports" | "dir">;
+
+function castOf({ children, ports, dir, wait, store, screen }: Stage): Cast {
+  const portsOf = (n: number) => ({ agent: ports(n), database: ports(10 + n) });
+  const node = (n: number) =>
+    openNode({
+      name: `node-${n}`,
+      dir: join(dir, `node-${n}`),
+      ports: portsOf(n),
+      flags: store.flags,
+      children,
+      wait,
+    });
+  return { screen, wait, store, nodes: [node(1), node(2), node(3)], spare: portsOf(4) };
+}
+
+async function keepRunning({ screen, wait, nodes: [first] }: Cast): Promise<void> {
+  screen.gap();
+  screen.plain("Everything keeps running until Ctrl-C. To look around:");
+  screen.command(`curl http://${first.databaseAddr()}/`);
+  screen.command(`curl http://${first.agentAddr()}/v1/outcome`);
+  screen.command(`npm run rollcall -- status -addr ${first.agentAddr()}`);
+  await wait.end();
+}
+
+async function endInOrder({ screen, store, nodes }: Cast): Promise<void> {
+  await Promise.all(nodes.map((node) => node.stop(IN_ORDER_MS)));
+  await store.close();
+  screen.gap();
+  screen.event("all", "ended in order: databases, agents, register. Nothing is left behind.");
+}
+
+/** Says why it ended early, and gives the exit code. */
+function tell(error: unknown, screen: Screen): number {
+  if (error instanceof RollcallError && typeof error.facts.exitCode === "number") {
+    // The terminal has written ^C at the beginning of the line.
+    if (process.stdout.isTTY) process.stdout.write("\r");
+    if (error.code === "interrupted") screen.event("all", "interrupted: everything ends now");
+    return error.facts.exitCode;
+  }
+  const log = error instanceof RollcallError ? String(error.facts.log ?? "") : "";
+  process.stderr.write(`demo: ${reason(error)}${log === "" ? "" : `; the end of its log:\n${log}`}\n`);
+  return 1;
+}
+
+/** Aborted by Ctrl-C and its kin, and when nobody reads any more. A second Ctrl-C ends at once. */
+function endingOf(): AbortController {
+  const ending = new AbortController();
+  const end = (code: string, exitCode: number) =>
+    ending.abort(new RollcallError(code, code, { facts: { exitCode } }));
+  for (const [name, number] of [
+    ["SIGHUP", 1],
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+  ] as const)
+    process.on(name, () => {
+      if (ending.signal.aborted) process.exit(128 + number);
+      end("interrupted", 128 + number);
+    });
+  process.stdout.on("error", () => end("unread", 0));
+  return ending;
+}
+
+function screenSince(began: number): Screen {
+  const { stdout } = process;
+  return openScreen({
+    write: (text) => stdout.write(text),
+    // Knows NO_COLOR.
+    color: stdout.isTTY && stdout.hasColors(),
+    columns: stdout.isTTY ? stdout.columns : null,
+    sinceMs: () => systemClock.now() - began,
+  });
+}
+
+/** Without what would change the agents, and without a certificate file, which every Node that starts would read. */
+function childEnv(): NodeJS.ProcessEnv {
+  const unwanted = new Set<string | null>([...FLAGS.map(envName), "NODE_EXTRA_CA_CERTS"]);
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !unwanted.has(name)));
+}
+
+function uuid(): string {
+  return crypto.randomUUID();
+}

@@ -1,0 +1,108 @@
+/** What the viewer sees: a title, numbered acts, one line an event with its time, quotations, a table. */
+import { styleText } from "node:util";
+
+type Style = Parameters<typeof styleText>[0];
+
+/** No line is longer, however wide the terminal is. */
+const WIDEST = 96;
+const TIME = 6;
+const WHO = 8;
+const GAP = "  ";
+const INDENT = TIME + WHO + 2 * GAP.length;
+const NODE_STYLES: Readonly<Record<string, Style>> = {
+  "node-1": "cyan",
+  "node-2": "magenta",
+  "node-3": "yellow",
+};
+
+export type Screen = ReturnType<typeof openScreen>;
+
+/**
+ * A screen that writes to `write`. In every text, `word` in backticks is printed bold and without them, and
+ * node names have their colours. `sinceMs` gives the time that events are stamped with.
+ */
+export function openScreen(options: {
+  readonly write: (text: string) => void;
+  readonly color: boolean;
+  /** Columns of the terminal; null when there is none. */
+  readonly columns: number | null;
+  readonly sinceMs: () => number;
+}) {
+  const { write, color, sinceMs } = options;
+  const width = Math.max(50, Math.min(WIDEST, options.columns ?? WIDEST));
+  const paint = (style: Style, text: string) =>
+    color ? styleText(style, text, { validateStream: false }) : text;
+  const painted = (line: string) =>
+    line
+      .replace(/`([^`]*)`/g, (_, words: string) => paint("bold", words))
+      .replace(/\bnode-\d\b/g, (name) => paint(NODE_STYLES[name] ?? "bold", name));
+  const line = (text = "") => write(`${text.trimEnd()}\n`);
+  const body = (text: string) => wrap(text, width - INDENT).map(painted);
+
+  return {
+    title(text: string, about: string): void {
+      line();
+      line(paint("bold", text));
+      line();
+      for (const part of wrap(about, width)) line(painted(part));
+    },
+    /** Begins an act. */
+    act(number: number, text: string): void {
+      line();
+      line(paint(["bold", "underline"], `${number}. ${text}`));
+    },
+    /** An event: when, who, what. */
+    event(who: string, text: string): void {
+      const stamp = `${(sinceMs() / 1_000).toFixed(1)}s`.padStart(TIME);
+      const name = paint(NODE_STYLES[who] ?? "blue", who.padEnd(WHO));
+      const [first = "", ...rest] = body(text);
+      line([paint("dim", stamp), name, first].join(GAP));
+      for (const part of rest) line(" ".repeat(INDENT) + part);
+    },
+    /** What a program said, in its own words, below the event before. */
+    quote(text: string): void {
+      for (const part of wrap(text, width - INDENT - 2))
+        line(`${" ".repeat(INDENT)}${paint("dim", "|")} ${paint("italic", part)}`);
+    },
+    /** More of the event before. */
+    more(text: string): void {
+      for (const part of body(text)) line(" ".repeat(INDENT) + part);
+    },
+    /** Columns as wide as their widest cell; the first row is the head. */
+    table(rows: readonly (readonly string[])[]): void {
+      const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+      line();
+      for (const [at, row] of rows.entries()) {
+        const cells = row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(GAP);
+        line(GAP + (at === 0 ? paint("dim", cells.trimEnd()) : painted(cells.trimEnd())));
+      }
+      line();
+    },
+    /** One fact of the end: what it is, and what it says. */
+    fact(label: string, text: string): void {
+      for (const [at, part] of wrap(text, width - INDENT).entries())
+        line((at === 0 ? label : "").padEnd(INDENT) + painted(part));
+    },
+    /** A paragraph at the left edge. */
+    plain(text: string): void {
+      for (const part of wrap(text, width)) line(painted(part));
+    },
+    /** Something to type; never wrapped. */
+    command: (text: string) => line(GAP + paint("bold", text)),
+    gap: () => line(),
+  };
+}
+
+/** Lines of at most `width` characters, backticks not counted and never parted; a longer word stands alone. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let now = "";
+  for (const word of text.split(/ (?=[^`]*(?:`[^`]*`[^`]*)*$)/)) {
+    const next = now === "" ? word : `${now} ${word}`;
+    if (now !== "" && next.replaceAll("`", "").length > width) {
+      lines.push(now);
+      now = word;
+    } else now = next;
+  }
+  return [...lines, now];
+}
