@@ -26,9 +26,10 @@ await build({
   chunkNames: "chunks/[name]-[hash]",
   define: { "process.env.ROLLCALL_BUILD_VERSION": JSON.stringify(version) },
   // CommonJS packages in the bundle ask for these two.
+  // The young generation of an agent fits into 1 MiB; the default lets it grow to 16 and costs 5 MiB for nothing.
   banner: {
     js: [
-      "#!/usr/bin/env node",
+      "#!/usr/bin/env -S node --max-semi-space-size=1",
       'import{createRequire as __createRequire}from"node:module";',
       'import{dirname as __dirnameOf}from"node:path";import{fileURLToPath as __pathOf}from"node:url";',
       "const require=__createRequire(import.meta.url);const __filename=__pathOf(import.meta.url);const __dirname=__dirnameOf(__filename);",

@@ -66,9 +66,9 @@ export function createConnection(Class: EtcdClass, config: Config, context: Prov
       );
       return token;
     } catch (error) {
-      client.login = null;
       // A server without users takes every call, as long as it carries no token.
       if (/authentication is not enabled/.test(reason(error))) return "";
+      client.login = null;
       throw error;
     }
   }

@@ -22,7 +22,7 @@ export type AgentDeps = NodeDeps & {
 
 /** How often certificates on disk are compared with those in use. */
 const RENEW_MS = 5_000;
-/** What an orderly end may take, in milliseconds: deregistration, then requests still running. */
+/** What an orderly end may take, in milliseconds: deregistration and closing the store, each; requests still running. */
 const FAREWELL_MS = 1_500;
 const GRACE_MS = 500;
 
@@ -48,6 +48,7 @@ export async function runAgent(
     // The store's code is loaded while the port is bound; nothing is asked of the store before that.
     const opening = deps.openProvider();
     opening.catch(() => {});
+    opened.push(() => closeProvider(opening, deps));
     const listening = await serve(config, deps, node, signal);
     opened.push(() => listening.close(GRACE_MS));
     const { id: node_id, incarnation } = node.self();
@@ -56,7 +57,6 @@ export async function runAgent(
       "listening",
     );
     const provider = await opening;
-    opened.push(() => provider.close());
     opened.push(
       deps.pacing.clock.after(config.bootstrapExpectTimeoutMs, () => {
         if (!node.view.overdue()) return;
@@ -72,6 +72,14 @@ export async function runAgent(
   } finally {
     await opened.close();
   }
+}
+
+/** However far its opening came; one that cannot be closed in time is left to the end of the process. */
+async function closeProvider(opening: Promise<Provider>, { pacing }: AgentDeps): Promise<void> {
+  const provider = await opening.catch(() => null);
+  if (provider === null) return;
+  const farewell = new AbortController().signal;
+  await withDeadline(pacing.clock, farewell, FAREWELL_MS, "close the store", () => provider.close());
 }
 
 async function serve(
@@ -149,16 +157,24 @@ async function renewCertificates(
   stop: AbortSignal,
 ): Promise<void> {
   let used = JSON.stringify(await credentials.serverTls());
+  let complaint = "";
   while (!stop.aborted) {
     await pacing.clock.sleep(RENEW_MS, stop);
     try {
       const tls = await credentials.serverTls();
-      if (tls === null || JSON.stringify(tls) === used) continue;
-      listening.renew(tls);
-      used = JSON.stringify(tls);
-      log.info({}, "using the new certificate");
+      const now = JSON.stringify(tls);
+      if (tls !== null && now !== used) {
+        listening.renew(tls);
+        used = now;
+        log.info({}, "using the new certificate");
+      }
+      complaint = "";
     } catch (error) {
-      log.error({ error: reason(error) }, "the new certificate cannot be used; keeping the old one");
+      // The two files are rarely replaced at one moment, and a bad one may lie there for days.
+      const said = reason(error);
+      if (said !== complaint)
+        log.error({ error: said }, "the new certificate cannot be used; keeping the old one");
+      complaint = said;
     }
   }
 }

@@ -7,13 +7,14 @@ import {
   type Effect,
   type Input,
   initial,
+  type Phase,
   type Rules,
   type Settled,
   type State,
 } from "../core/genesis-state.ts";
 import { decode, GenesisRecord, LeaderRecord, type MemberRef } from "../core/model.ts";
 import type { Provider, Register } from "../core/provider.ts";
-import type { Answers, Seen } from "../core/quorum.ts";
+import { type Answers, presume, type Seen } from "../core/quorum.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { backoff, bell, type Pacing, withDeadline } from "../lib/loop.ts";
@@ -59,9 +60,11 @@ export async function openGenesis(options: GenesisOptions) {
   let turnSince: number | null = null;
   let claimerSilentSince: { claim: string; at: number } | null = null;
   let nextTryAt: number | null = null;
+  /** What it last came to. Looking again, as it does all the time, changes nothing before the look is over. */
+  let resting: Phase = state.phase;
+  let told = "";
 
   const dispatch = (input: Input) => {
-    const before = state;
     const result = step(rules, state, input, uuid());
     state = result.state;
     doing = null;
@@ -70,9 +73,14 @@ export async function openGenesis(options: GenesisOptions) {
       else doing = effect;
     if (state.phase.at === "waiting")
       turnSince = state.phase.wait.on === "turn" ? (turnSince ?? clock.now()) : null;
-    if (describe(before) !== describe(state)) tell(log, state);
+    if (state.phase.at !== "reading" && state.phase.at !== "asking") resting = state.phase;
+    const now = describe(shown());
+    if (now !== told) tell(log, shown());
+    told = now;
     options.changed();
   };
+
+  const shown = (): State => ({ ...state, phase: resting });
 
   const call = <T>(signal: AbortSignal, what: string, work: (s: AbortSignal) => Promise<T>) =>
     withDeadline(clock, signal, CALL_LIMIT_MS, what, work);
@@ -91,7 +99,10 @@ export async function openGenesis(options: GenesisOptions) {
     const seen = await call(signal, "list the members", (s) => provider.lookup(s));
     const registered = seen.members ?? [];
     peers.see(registered);
-    const hellos = await peers.askAll(signal);
+    const impatient = turnSince !== null && clock.now() - turnSince >= TURN_MS;
+    const claiming = state.phase.at === "asking" && state.phase.about === "claim" && state.seen;
+    const presumed = claiming ? presume(claiming, registered, options.self(), impatient) : null;
+    const hellos = presumed === null ? await peers.askAll(signal) : [];
     return {
       self: options.self(),
       data: await lookAt(options.dbDataDir),
@@ -99,7 +110,8 @@ export async function openGenesis(options: GenesisOptions) {
       hellos,
       foreignLeader: foreignLeader(seen.leader?.value),
       claimerSilent: isSilent([...registered, ...hellos]),
-      impatient: turnSince !== null && clock.now() - turnSince >= TURN_MS,
+      impatient,
+      ...(presumed === null ? {} : { presumed }),
     };
   };
 
@@ -132,7 +144,7 @@ export async function openGenesis(options: GenesisOptions) {
         const retry = backoff(500, 10_000, random);
         while (!signal.aborted) {
           const result = await options.onInit(state.seen?.record ?? null, signal);
-          if (result.ok) break;
+          if (result.ok || signal.aborted) break;
           log.error({ problem: result.problem }, "-on-init failed; it will be run again");
           await clock.sleep(retry.take(), signal);
         }
@@ -158,6 +170,8 @@ export async function openGenesis(options: GenesisOptions) {
 
   return {
     state: () => state,
+    /** The state as people and peers see it: its phase is the last one that was more than a look at how things are. */
+    shown,
     /** Milliseconds until it looks again by itself, or null while it is at work. */
     nextTryMs: () => (nextTryAt === null ? null : Math.max(0, Math.round(nextTryAt - clock.now()))),
     wake: () => wake.ring(),

@@ -1,5 +1,5 @@
 /** The agent's HTTP: every path, its answer, and who may ask. Nothing changes state by GET. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Explanation } from "../core/explain.ts";
@@ -57,7 +57,6 @@ export type View = {
 /** The agent's routes. `callerOf` reads the connection; tests give their own. */
 export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
   const app = new Hono();
-  const problem = (code: string, message: string, hint = "") => ({ error: { code, message, hint } });
   app.notFound((c) =>
     c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`, "GET /v1/state shows all"), 404),
   );
@@ -80,100 +79,115 @@ export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
   app.use("*", async (c, next) => {
     if (c.req.path.startsWith("/v1/peer/")) return next();
     const verdict = await view.access.read(callerOf(c.env), c.req.header("authorization"));
-    return verdict.ok ? next() : c.json(problem(verdict.code, verdict.message, verdict.hint), 401);
+    if (verdict.ok) return next();
+    c.header("www-authenticate", "Bearer");
+    return c.json(problem(verdict.code, verdict.message, verdict.hint), 401);
   });
 
-  app.get("/v1/state", (c) => {
-    const tag = `${view.bootId}-${view.seq()}`;
-    c.header("etag", `"${tag}"`);
-    c.header("cache-control", "no-cache");
-    const known =
-      c.req.query("since") ?? c.req.header("if-none-match")?.replace(/^W\//, "").replaceAll('"', "");
-    return known === tag ? c.body(null, 304) : c.json(view.state());
-  });
+  app.get("/v1/state", (c) => giveState(c, view));
   app.get("/v1/agent", (c) => c.json(view.agent()));
   app.get("/v1/explain", (c) => c.json(view.explanation()));
+  app.get("/v1/peers", (c) => givePeers(c, view));
+  app.get("/v1/outcome", (c) => giveOutcome(c, view));
   app.get("/metrics", (c) =>
     c.text(view.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
   );
-  app.get("/v1/peers", (c) => {
-    const which = { db: "api_addr", peer: "addr", agent: "agent_addr" } as const;
-    const asked = c.req.query("address") ?? "db";
-    if (!(asked in which))
-      return c.json(problem("bad_request", `address=${asked}`, "one of db, peer, agent"), 400);
-    const field = which[asked as keyof typeof which];
-    const rows = view.peers();
-    if (c.req.query("format") === "csv")
-      return c.text(
-        `${rows
-          .map((r) => r[field])
-          .filter((a) => a !== "")
-          .join(",")}\n`,
-      );
-    if (/\btext\/plain\b/.test(c.req.header("accept") ?? ""))
-      return c.text(
-        rows
-          .map((r) => r[field])
-          .filter((a) => a !== "")
-          .map((a) => `${a}\n`)
-          .join(""),
-      );
-    return c.json({ peers: rows });
-  });
-  app.get("/v1/outcome", async (c) => {
-    const wait = c.req.query("wait");
-    const ms = wait === undefined ? 0 : parseDuration(wait);
-    if (ms === null || ms > MOST_WAIT_MS)
-      return c.json(problem("bad_request", `wait=${wait}`, "a duration up to 300s, as in 60s"), 400);
-    const revision = c.req.query("revision") ?? "0";
-    if (!/^\d{1,15}$/.test(revision))
-      return c.json(problem("bad_request", `revision=${revision}`, "the revision of the last answer"), 400);
-    if (ms > 0 && view.refusal() === null)
-      await view.newer(Number(revision), ms, AbortSignal.any([view.stopping, c.req.raw.signal]));
-    const refusal = view.refusal();
-    const outcome = view.outcome();
-    if (outcome !== null && outcome.revision > Number(revision)) return c.json(outcome);
-    return refusal === null || outcome !== null
-      ? c.body(null, 204)
-      : c.json(problem(refusal.code, refusal.message, refusal.hint), 409);
-  });
-
   app.post(
     HELLO_PATH,
     bodyLimit({ maxSize: MOST_BODY, onError: (c) => c.json(problem("too_large", "a hello is small"), 413) }),
-    async (c) => {
-      const body = await c.req.text();
-      const verdict = await view.access.peer(callerOf(c.env), c.req.header(CALL_HEADER), {
-        method: "POST",
-        path: HELLO_PATH,
-        body,
-      });
-      const answer = verdict.ok ? greet(view, body) : refuse(verdict);
-      const text = JSON.stringify(answer.body);
-      const secret = verdict.call === null ? null : await view.secret();
-      if (secret !== null && verdict.call !== null)
-        c.header(ANSWER_HEADER, signAnswer(secret, verdict.call.nonce, answer.status, text));
-      return c.body(text, answer.status, { "content-type": "application/json" });
-    },
+    (c) => takeHello(c, view, callerOf(c.env)),
   );
   return app;
 }
 
-type Spoken = { readonly status: ContentfulStatusCode; readonly body: unknown };
+/** The whole state; 304 for whoever has it already, by `?since=` or by ETag. */
+function giveState(c: Context, view: View): Response {
+  const tag = `${view.bootId}-${view.seq()}`;
+  c.header("etag", `"${tag}"`);
+  c.header("cache-control", "no-cache");
+  const since = c.req.query("since");
+  const known = since === undefined ? (c.req.header("if-none-match") ?? "").split(",") : [`"${since}"`];
+  return known.some((one) => one.trim().replace(/^W\//, "") === `"${tag}"`)
+    ? c.body(null, 304)
+    : c.json(view.state());
+}
+
+const addressFields = new Map([
+  ["db", "api_addr"],
+  ["peer", "addr"],
+  ["agent", "agent_addr"],
+] as const);
+
+/** Members as rows, or one kind of address of each that has it, one a line or in one line. */
+function givePeers(c: Context, view: View): Response {
+  const address = c.req.query("address") ?? "db";
+  const field = addressFields.get(address as "db");
+  if (field === undefined)
+    return c.json(problem("bad_request", `address=${address}`, "one of db, peer, agent"), 400);
+  const plain = /\btext\/plain\b/.test(c.req.header("accept") ?? "");
+  const format = c.req.query("format") ?? (plain ? "text" : "json");
+  const rows = view.peers();
+  const addresses = rows.map((row) => row[field]).filter((one) => one !== "");
+  switch (format) {
+    case "json":
+      return c.json({ peers: rows });
+    case "text":
+      return c.text(addresses.map((one) => `${one}\n`).join(""));
+    case "csv":
+      return c.text(`${addresses.join(",")}\n`);
+    default:
+      return c.json(problem("bad_request", `format=${format}`, "one of json, text, csv"), 400);
+  }
+}
+
+/** The outcome, once it is newer than `?revision=`, waiting for that up to `?wait=`; 204 without, 409 while it refuses. */
+async function giveOutcome(c: Context, view: View): Promise<Response> {
+  const wait = c.req.query("wait");
+  const ms = wait === undefined ? 0 : parseDuration(wait);
+  if (ms === null || ms > MOST_WAIT_MS)
+    return c.json(problem("bad_request", `wait=${wait}`, "a duration up to 300s, as in 60s"), 400);
+  const given = c.req.query("revision") ?? "0";
+  if (!/^\d{1,15}$/.test(given))
+    return c.json(problem("bad_request", `revision=${given}`, "the revision of the last answer"), 400);
+  const revision = Number(given);
+  if (ms > 0 && view.refusal() === null)
+    await view.newer(revision, ms, AbortSignal.any([view.stopping, c.req.raw.signal]));
+  const outcome = view.outcome();
+  if (outcome !== null && outcome.revision > revision) return c.json(outcome);
+  const refusal = view.refusal();
+  return refusal === null || outcome !== null
+    ? c.body(null, 204)
+    : c.json(problem(refusal.code, refusal.message, refusal.hint), 409);
+}
+
+/** A call of another agent: judged, answered, and the answer signed where the call was. */
+async function takeHello(c: Context, view: View, caller: Caller): Promise<Response> {
+  const body = await c.req.text();
+  const call = { method: "POST", path: HELLO_PATH, body };
+  const verdict = await view.access.peer(caller, c.req.header(CALL_HEADER), call);
+  const { status, answer } = verdict.ok ? greet(view, body) : refuse(verdict);
+  const text = JSON.stringify(answer);
+  const secret = verdict.call === null ? null : await view.secret();
+  if (secret !== null && verdict.call !== null)
+    c.header(ANSWER_HEADER, signAnswer(secret, verdict.call.nonce, status, text));
+  return c.body(text, status, { "content-type": "application/json" });
+}
+
+type Spoken = { readonly status: ContentfulStatusCode; readonly answer: unknown };
 
 function refuse({ code, message, hint, repeat }: Extract<Verdict, { ok: false }>): Spoken {
-  return { status: 401, body: { error: { code, message, hint, ...repeat } } };
+  return { status: 401, answer: { error: { code, message, hint, ...repeat } } };
 }
 
 /** Answers a hello and remembers who asked. */
 function greet(view: View, body: string): Spoken {
   const request = decode(HelloRequest, body);
-  if (!request.ok)
-    return {
-      status: 400,
-      body: { error: { code: "bad_request", message: `hello: ${request.problem}`, hint: "" } },
-    };
+  if (!request.ok) return { status: 400, answer: problem("bad_request", `hello: ${request.problem}`) };
   const hello = view.hello();
   if (request.value.key === hello.key) view.met(request.value.from);
-  return { status: 200, body: hello };
+  return { status: 200, answer: hello };
+}
+
+function problem(code: string, message: string, hint = "") {
+  return { error: { code, message, hint } };
 }

@@ -37,18 +37,11 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   const { clock } = pacing;
   const { nodeId, kept } = dataDir.identity;
   const bootId = uuid();
-  const agentAddr = formatAddress(config.httpAdvAddr);
   const rules = rulesOf(config, nodeId);
   const credentials = openCredentials(config, deps.file);
   // The incarnation changes when the database's disk turns out to be another one.
   let incarnation = () => kept.incarnation;
-  const self = (): MemberRef => ({
-    id: nodeId,
-    incarnation: incarnation(),
-    agent_addr: agentAddr,
-    api_addr: config.db.advAddr ?? "",
-    addr: config.db.peerAddr ?? "",
-  });
+  const self = selfOf(config, nodeId, () => incarnation());
   const client = openPeerClient({ key: rules.key, self, credentials, uuid });
   const peers = openPeers({
     path: dataDir.path("peers.json"),
@@ -59,6 +52,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   });
   await peers.load();
   const outcome = openOutcome();
+  let noticed = "";
 
   const genesis = await openGenesis({
     rules,
@@ -120,7 +114,10 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   /** What one look at the store changes here. */
   function notice(lookup: Lookup): void {
     const members = lookup.members ?? [];
-    const news = JSON.stringify(members) !== JSON.stringify(peers.members());
+    const text = JSON.stringify(members);
+    // Compared with what was noticed: a round of asking looks at the members as well, and tells nobody.
+    const news = text !== noticed;
+    noticed = text;
     peers.see(members);
     const { settled, seen, phase } = genesis.state();
     const moved = (lookup.genesis?.revision ?? null) !== (seen?.at.revision ?? null);
@@ -132,6 +129,16 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   }
 }
 export type Node = Awaited<ReturnType<typeof openNode>>;
+
+/** This node as members carry it, with the incarnation of the moment. */
+function selfOf({ db, httpAdvAddr }: AgentConfig, id: string, incarnation: () => string): () => MemberRef {
+  const addresses = {
+    agent_addr: formatAddress(httpAdvAddr),
+    api_addr: db.advAddr ?? "",
+    addr: db.peerAddr ?? "",
+  };
+  return () => ({ id, incarnation: incarnation(), ...addresses });
+}
 
 function rulesOf(config: AgentConfig, nodeId: string): Rules {
   return {

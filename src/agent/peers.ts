@@ -4,6 +4,7 @@
  * empty; it never proves that somebody is gone, and adds nobody to a count.
  */
 import * as z from "zod";
+import { parseAddress } from "../core/address.ts";
 import { decode, type Hello, type Member, PeerRef } from "../core/model.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reason } from "../lib/errors.ts";
@@ -16,10 +17,11 @@ export const HELLO_LIMIT_MS = 1_000;
 /** Changes that come together are written together. */
 const SETTLE_MS = 200;
 const UNTIL_CHANGE_MS = 3_600_000;
+const MOST_NAME = 256;
 /** Agents remembered beyond the directory. */
 const MOST_PEERS = 256;
 
-const Cache = z.looseObject({ v: z.int(), peers: z.array(PeerRef) });
+const Cache = z.looseObject({ v: z.literal(1), peers: z.array(PeerRef) });
 
 /** How the last try to reach one agent went. */
 export type Contact = { readonly ok: boolean; readonly problem: string | null; readonly at: number };
@@ -40,14 +42,25 @@ export function openPeers(options: PeersOptions) {
   const contacts = new Map<string, Contact>();
   const changed = bell();
 
-  const remember = (ref: PeerRef) => {
+  /** Makes room for one more by forgetting who was first known of those that did not answer; false: there is none. */
+  const makeRoom = (): boolean => {
+    if (others.size < MOST_PEERS) return true;
+    for (const [incarnation, { agent_addr }] of others)
+      if (contacts.get(agent_addr)?.ok === false) return others.delete(incarnation);
+    return false;
+  };
+
+  /** Takes in one agent: true when that was news. `hearsay`: not the agent itself says so, and not the directory. */
+  const remember = (ref: PeerRef, hearsay: boolean): boolean => {
     if (ref.incarnation === self().incarnation || ref.agent_addr === self().agent_addr) return false;
+    if (!isKeepable(ref)) return false;
     const known = others.get(ref.incarnation);
     if (known?.agent_addr === ref.agent_addr) return false;
-    if (known === undefined && others.size >= MOST_PEERS) return false;
-    // A newer incarnation of a node, or another node at an address, replaces what was there before.
-    for (const [incarnation, old] of others)
-      if (old.agent_addr === ref.agent_addr) others.delete(incarnation);
+    const before = [...others.values()].filter((other) => other.agent_addr === ref.agent_addr);
+    // Who is at an address is asked there; what others still say about it would go back and forth.
+    if (hearsay && (before.length > 0 || (known && contacts.get(known.agent_addr)?.ok))) return false;
+    for (const { incarnation } of before) others.delete(incarnation);
+    if (known === undefined && !makeRoom()) return false;
     others.set(ref.incarnation, { id: ref.id, incarnation: ref.incarnation, agent_addr: ref.agent_addr });
     changed.ring();
     return true;
@@ -56,6 +69,7 @@ export function openPeers(options: PeersOptions) {
   const targets = (): string[] => {
     const addresses = new Set([...members, ...others.values()].map((m) => m.agent_addr));
     addresses.delete(self().agent_addr);
+    addresses.delete("");
     return [...addresses];
   };
 
@@ -77,17 +91,20 @@ export function openPeers(options: PeersOptions) {
   return {
     /** Loads the cache. A damaged cache is an empty one: it is only a hint. */
     async load(): Promise<void> {
-      const text = await readIfThere(options.path);
+      const text = await readIfThere(options.path).catch((error: unknown) => {
+        log.warn({ error: reason(error) }, "read the cached peers");
+        return null;
+      });
       const cache = text === null ? null : decode(Cache, text);
-      if (cache?.ok) for (const ref of cache.value.peers) remember(ref);
+      if (cache?.ok) for (const ref of cache.value.peers) remember(ref, false);
     },
     /** The directory as it is now. */
     see(seen: readonly Member[]): void {
       members = seen;
-      for (const m of seen) remember({ id: m.id, incarnation: m.incarnation, agent_addr: m.agent_addr });
+      for (const m of seen) remember(m, false);
     },
-    /** An agent said hello, or was named; true when that was news. */
-    meet: remember,
+    /** An agent said hello; true when that was news. */
+    meet: (ref: PeerRef): boolean => remember(ref, false),
     members: () => members,
     /** Everybody known beyond the directory. */
     others: () => [...others.values()].filter((o) => !members.some((m) => m.incarnation === o.incarnation)),
@@ -106,15 +123,15 @@ export function openPeers(options: PeersOptions) {
         for (const hello of answers) {
           if (hello === null) continue;
           hellos.set(hello.incarnation, hello);
-          for (const ref of [
-            { id: hello.node_id, incarnation: hello.incarnation, agent_addr: hello.agent_addr },
-            ...hello.peers,
-          ])
-            if (remember(ref)) named.push(ref.agent_addr);
+          const { node_id: id, incarnation, agent_addr } = hello;
+          if (remember({ id, incarnation, agent_addr }, false)) named.push(agent_addr);
+          for (const ref of hello.peers) if (remember(ref, true)) named.push(ref.agent_addr);
         }
         if (named.length > 0) await round(named);
       };
       await round(targets());
+      const known = new Set(targets());
+      for (const address of contacts.keys()) if (!known.has(address)) contacts.delete(address);
       return [...hellos.values()];
     },
     /** Keeps the cache on disk, a moment behind. A disk that fails costs a hint, so it is only said. */
@@ -136,3 +153,8 @@ export function openPeers(options: PeersOptions) {
   };
 }
 export type Peers = ReturnType<typeof openPeers>;
+
+/** What is kept on disk and passed on is small, and somewhere one can connect to. */
+function isKeepable({ id, incarnation, agent_addr }: PeerRef): boolean {
+  return id.length <= MOST_NAME && incarnation.length <= MOST_NAME && parseAddress(agent_addr, 4100).ok;
+}

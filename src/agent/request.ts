@@ -34,8 +34,11 @@ export function openClient(tls: ClientTls | null) {
   return {
     send: ({ method, host, port, path, headers = {}, body, signal }: Ask): Promise<Answer> =>
       new Promise((resolve, reject) => {
-        const fail = (error: unknown) =>
+        const fail = (error: unknown) => {
+          if (signal.aborted) return reject(signal.reason);
+          if (error instanceof RollcallError) return reject(error);
           reject(new RollcallError("unreachable", reason(error) || "connection failed", { cause: error }));
+        };
         const call = request(
           {
             method,

@@ -35,12 +35,7 @@ export async function listen(options: {
   clock: Clock;
 }): Promise<Listening> {
   const { app, addr, tls, clock } = options;
-  // Without `overrideGlobalObjects: false` the adapter would replace the global Request and Response.
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    overrideGlobalObjects: false,
-    ...(tls === null ? {} : { createServer: createHttps, serverOptions: tlsOptions(tls) }),
-  }) as Server;
+  const server = createServer(app, tls);
   // Longer than any poll interval, or every poll would reconnect.
   server.keepAliveTimeout = 75_000;
   server.headersTimeout = 5_000;
@@ -56,6 +51,8 @@ export async function listen(options: {
     );
     server.listen(addr.port, addr.host, resolve);
   });
+  // A connection that could not be taken is its caller's to repeat.
+  server.on("error", () => {});
   let closing: Promise<void> | null = null;
   return {
     port: (server.address() as AddressInfo).port,
@@ -72,6 +69,21 @@ export async function listen(options: {
       return closing;
     },
   };
+}
+
+function createServer(app: Hono, tls: ServerTls | null): Server {
+  try {
+    // Without `overrideGlobalObjects: false` the adapter would replace the global Request and Response.
+    return createAdaptorServer({
+      fetch: app.fetch,
+      overrideGlobalObjects: false,
+      ...(tls === null ? {} : { createServer: createHttps, serverOptions: tlsOptions(tls) }),
+    }) as Server;
+  } catch (error) {
+    throw new RollcallError("listen", `-tls-cert, -tls-key: cannot be used: ${reason(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** What a connection shows of its caller. */

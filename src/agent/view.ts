@@ -45,20 +45,21 @@ export function openView(options: ViewOptions) {
     const taken = registration.state();
     return explain({
       rules,
-      state: genesis.state(),
+      state: genesis.shown(),
       seen: peers.members().length,
       reachable: rows.filter((r) => r.reachable === true).length + 1,
       idTaken:
         taken.at === "duplicate" || taken.at === "lapsing"
           ? { by: taken.by.agent_addr, alive: taken.at === "duplicate" }
           : null,
+      registrationProblem: taken.at === "failing" ? taken.problem : null,
       overdue,
       nextTryMs: genesis.nextTryMs(),
     });
   };
 
   const status = (): string => {
-    const { phase, settled } = genesis.state();
+    const { phase, settled } = genesis.shown();
     return settled !== null ? "settled" : phase.at === "refused" ? "refused" : "waiting";
   };
 
@@ -118,7 +119,7 @@ export function openView(options: ViewOptions) {
   };
 
   const refusal = () => {
-    const { settled, phase } = genesis.state();
+    const { settled, phase } = genesis.shown();
     const duplicate = registration.state().at === "duplicate";
     if (settled !== null || (phase.at !== "refused" && !duplicate)) return null;
     const { code, summary, unblock } = explanation();
@@ -235,29 +236,31 @@ export function openView(options: ViewOptions) {
     /** The time for forming a cluster is over: true, and said from now on, when there is none. */
     overdue(): boolean {
       overdue = genesis.state().settled === null;
+      touch();
       return overdue;
     },
-    /** Something may have changed: counts a transition when it did, and passes it on to those who wait. */
-    touch(): void {
-      const { code, phase } = explanation();
-      const { settled } = genesis.state();
-      const next = JSON.stringify([
-        settled === null ? code : [code, phase],
-        outcome.current()?.revision,
-        registration.state().at,
-        store.health().ok,
-        self(),
-        peers.members(),
-      ]);
-      if (next === essence) return;
-      essence = next;
-      seq += 1;
-      const now = refusal()?.code ?? null;
-      if (now !== refused && now !== null) outcome.release();
-      refused = now;
-      registration.refresh();
-    },
+    touch,
   };
+
+  /** Something may have changed: counts a transition when it did, and passes it on to those who wait. */
+  function touch(): void {
+    const { code, settled } = explanation();
+    const next = JSON.stringify([
+      settled ? code : [code, overdue],
+      outcome.current()?.revision,
+      registration.state().at,
+      store.health().ok,
+      self(),
+      peers.members(),
+    ]);
+    if (next === essence) return;
+    essence = next;
+    seq += 1;
+    const now = refusal()?.code ?? null;
+    if (now !== refused && now !== null) outcome.release();
+    refused = now;
+    registration.refresh();
+  }
 }
 
 type MemberRefLike = { readonly id: string; readonly incarnation: string; readonly agent_addr: string };

@@ -41,20 +41,23 @@ export function openStoreWatch({ pacing, log, seen, lost }: StoreWatchOptions) {
       // A prefix that changes all the time must not keep this node busy.
       const pace = bucket(pacing.clock, 50, 20);
       while (!signal.aborted) {
+        attempt = new AbortController();
+        const either = AbortSignal.any([signal, attempt.signal]);
         try {
-          attempt = new AbortController();
-          for await (const lookup of provider.watch?.(AbortSignal.any([signal, attempt.signal])) ?? []) {
+          for await (const lookup of provider.watch?.(either) ?? []) {
             if (health.ok === false) log.info({}, "the store is back");
             health = { ok: true, problem: null };
             wait.reset();
             seen(lookup);
-            await pace.take(signal);
+            await pace.take(either);
+            // Also for a watch that has a next look at hand whenever it is asked.
+            if (either.aborted) break;
           }
         } catch (error) {
           if (signal.aborted) return;
           if (!attempt.signal.aborted) fail(reason(error));
         }
-        await pacing.clock.sleep(wait.take(), signal);
+        await pacing.clock.sleep(wait.take(), either);
       }
     },
   };

@@ -2,21 +2,10 @@
  * Why a node waits, in words: for every phase, wait and refusal what it waits for, who is missing and what
  * unblocks it. Pure: facts in, an explanation out. The README and the HTTP API show it as it is.
  */
-import type { Refusal, Rules, Settled, State, Wait } from "./genesis-state.ts";
-import type { NotCounted } from "./quorum.ts";
+import type { State } from "./genesis-state.ts";
+import { type Facts, notCountedText, reasonOf } from "./reasons.ts";
 
-/** What is known beside the protocol's own state. */
-export type Facts = {
-  readonly rules: Rules;
-  readonly state: State;
-  /** Entries in the members directory, and agents that answered this agent's last round of asking. */
-  readonly seen: number;
-  readonly reachable: number;
-  /** The agent that holds this node's id in the directory, and whether it is alive. */
-  readonly idTaken: { readonly by: string; readonly alive: boolean } | null;
-  readonly overdue: boolean;
-  readonly nextTryMs: number | null;
-};
+export type { Facts } from "./reasons.ts";
 
 export type Explanation = {
   /** What it is doing: `reading`, `asking`, `claiming`, `initialising`, `sealing`, `restoring`, `saving`, `parking`, `waiting`, `refused`, `open`. */
@@ -45,8 +34,6 @@ export type Explanation = {
   } | null;
   readonly next_try_ms: number | null;
 };
-
-type Reason = { readonly code: string; readonly summary: string; readonly unblock: readonly string[] };
 
 export function explain(facts: Facts): Explanation {
   const { state, rules } = facts;
@@ -77,250 +64,10 @@ export function explain(facts: Facts): Explanation {
   };
 }
 
-/** Why an agent is not counted, as the end of a sentence that begins with its id. */
-export function notCountedText({ why, detail }: NotCounted): string {
-  switch (why) {
-    case "no_answer":
-      return "is registered but its agent does not answer";
-    case "not_registered":
-      return "is not in the members directory (yet)";
-    case "duplicate_node_id":
-      return "is the id of two live agents, so neither counts";
-    case "non_voter":
-      return "is a non-voter";
-    case "other_key":
-      return `belongs to another cluster, ${detail}`;
-    case "other_expect":
-      return `was started with -bootstrap-expect ${detail}`;
-    case "other_birth":
-      return `knows birth ${detail} of the cluster`;
-    case "pending":
-      return `has a claim of its own on disk, ${detail}`;
-    case "used":
-      return "has data in its database";
-    case "marker":
-      return `belongs to genesis ${detail}`;
-    default:
-      return why satisfies never;
-  }
-}
-
 function phaseOf({ phase }: State): string {
   if (phase.at === "swapping")
     return { init: "initialising_record", claim: "claiming", seal: "sealing", restore: "restoring" }[
       phase.about
     ];
   return phase.at;
-}
-
-function reasonOf(facts: Facts): Reason {
-  const { state, idTaken, rules } = facts;
-  const { phase } = state;
-  if (state.settled !== null) return settledReason(facts, state.settled);
-  if (phase.at !== "refused" && idTaken !== null) return takenReason(rules, idTaken);
-  switch (phase.at) {
-    case "waiting":
-      return waitReason(facts, phase.wait);
-    case "refused":
-      return refusalReason(facts, phase.refusal);
-    default:
-      return busyReason(state);
-  }
-}
-
-function settledReason(facts: Facts, { kind, record }: Settled): Reason {
-  const { trouble } = facts.state;
-  if (trouble !== null && trouble.code !== "store") return refusalReason(facts, trouble);
-  if (trouble !== null)
-    return {
-      code: "store",
-      summary: `Settled. The store cannot be read: ${trouble.problem}.`,
-      unblock: ["Make the store reachable; the database is left alone, and the agent tries again by itself."],
-    };
-  const what = {
-    bootstrap: "this node creates the cluster",
-    join: "this node joins the cluster",
-    existing: "this node is part of the cluster",
-  };
-  return { code: "settled", summary: `Settled: ${what[kind]}, genesis ${record.genesis_id}.`, unblock: [] };
-}
-
-function busyReason({ phase, seen }: State): Reason {
-  const doing: Record<string, string> = {
-    reading: "Reading the genesis record.",
-    asking: "Asking every known agent what it has on disk.",
-    saving: "Saving to the data directory.",
-    swapping: "Writing the genesis record.",
-    initialising: "This node's claim stands: its database is being initialised (-on-init), closed.",
-    parking: "Setting aside a database that was initialised for a lost claim.",
-  };
-  const first = seen === undefined && phase.at === "reading";
-  return { code: first ? "starting" : phase.at, summary: doing[phase.at] ?? phase.at, unblock: [] };
-}
-
-function takenReason({ nodeId }: Rules, { by, alive }: { by: string; alive: boolean }): Reason {
-  return alive
-    ? {
-        code: "duplicate_node_id",
-        summary: `Another live agent at ${by} uses the node id ${nodeId}; neither is counted.`,
-        unblock: [
-          `Give one of the two another -node-id (and its own -data-dir).`,
-          `Or stop the agent at ${by}: this one goes on once its registration has lapsed.`,
-        ],
-      }
-    : {
-        code: "registration_lapsing",
-        summary: `The directory still names an earlier life of ${nodeId} at ${by}, which does not answer.`,
-        unblock: ["Nothing to do: its lease lapses by itself within 20 s."],
-      };
-}
-
-function waitReason({ rules, state, overdue }: Facts, wait: Wait): Reason {
-  const late = overdue ? " This takes longer than -bootstrap-expect-timeout." : "";
-  const of = (code: string, summary: string, ...unblock: string[]): Reason => ({
-    code,
-    summary: summary + late,
-    unblock,
-  });
-  switch (wait.on) {
-    case "store":
-      return of(
-        "store",
-        `Waiting for the store: ${wait.problem}.`,
-        "Make the store reachable (address, credentials, its own health); the agent tries again by itself.",
-      );
-    case "no_record":
-      return noRecord(rules, of);
-    case "registration":
-      return of(
-        "registration",
-        "The cluster is there; this node joins once its entry in the members directory stands.",
-        "Nothing to do: the agent registers by itself.",
-      );
-    case "foreign_leader":
-      return of(
-        "foreign_leader",
-        `There is no genesis record, but a leader record that a database wrote itself: ${wait.leader}. Nothing is created beside it.`,
-        `If that cluster is alive, this node's database must join it by its own means.`,
-        `If it is gone for good, delete the key ${rules.key}/leader.`,
-      );
-    case "holder":
-      return of(
-        "holder",
-        `${wait.holder} belongs to genesis ${wait.genesisId}, which the record does not show; nothing is created beside it.`,
-        `Nothing to do while ${wait.holder} runs: its agent restores the record.`,
-        `Otherwise run \`rollcall genesis restore\` with that node's flags.`,
-      );
-    case "expect_mismatch":
-      return of(
-        "expect_mismatch",
-        `This node was started with -bootstrap-expect ${rules.expect}, but the record says ${wait.recordExpect}; it never claims, and joins once the cluster is there.`,
-        `Give every voter the same -bootstrap-expect.`,
-        `To change the record while it is unborn: \`rollcall genesis init -bootstrap-expect ${rules.expect}\`.`,
-      );
-    case "voters":
-      return votersReason(rules, state, of);
-    case "claimant":
-      return of(
-        "claimant",
-        `${wait.claimant} has a claim on disk that it has not yet given up; it reads the record and answers again.`,
-        `Nothing to do while ${wait.claimant} can reach the store.`,
-      );
-    case "turn":
-      return of(
-        "turn",
-        "All voters are there; one before this node in the order creates the cluster.",
-        "Nothing to do: if it does not claim within a second, this node will.",
-      );
-    case "others":
-      return of(
-        "others",
-        rules.voter && rules.genesis !== "never"
-          ? "Other voters create the cluster; this node joins it."
-          : "Waiting for voters to create the cluster; this node only joins.",
-        "Start the voters, or look at what they wait for: `rollcall explain` beside each.",
-      );
-    case "claimer":
-      return of(
-        "claimer",
-        `${wait.claimer} has claimed and is creating the cluster.`,
-        `Nothing to do: it seals, or once it has been silent for 15 s another voter takes over.`,
-      );
-    default:
-      return wait satisfies never;
-  }
-}
-
-type Make = (code: string, summary: string, ...unblock: string[]) => Reason;
-
-function noRecord({ genesis, voter, key }: Rules, of: Make): Reason {
-  const init = `Run \`rollcall genesis init -disco-key ${key} -bootstrap-expect N\` with the agents' flags, once.`;
-  if (voter && genesis === "strict")
-    return of(
-      "no_record",
-      "There is no genesis record, and -genesis=strict leaves its creation to the operator.",
-      init,
-      "If the cluster exists already: run `rollcall genesis restore` beside one of its nodes.",
-    );
-  return of(
-    "no_record",
-    `There is no genesis record yet, and this node only joins (${voter ? "-genesis=never" : "-non-voter"}).`,
-    "Start the voters.",
-    init,
-  );
-}
-
-function votersReason({ expect, nodeId }: Rules, { tally }: State, of: Make): Reason {
-  const counted = tally?.counted ?? [];
-  const names = counted.map((m) => (m.id === nodeId ? `${m.id} (this node)` : m.id)).join(", ");
-  const others = (tally?.notCounted ?? []).map((n) => `${n.id} ${notCountedText(n)}`);
-  const missing = expect - counted.length;
-  return of(
-    "voters",
-    `${counted.length} of ${expect} voters are there${names === "" ? "" : `: ${names}`}. ${missing} more must register and answer.`,
-    ...others.map((text) => `Not counted: ${text}.`),
-    `Start ${missing} more voter${missing === 1 ? "" : "s"} with this -disco-key and -bootstrap-expect ${expect}, reachable at their -http-adv-addr.`,
-  );
-}
-
-function refusalReason({ rules, state }: Facts, refusal: Refusal): Reason {
-  const mine = state.kept.marker?.genesis_id ?? "";
-  switch (refusal.code) {
-    case "foreign_data":
-      return {
-        code: "foreign_data",
-        summary:
-          "The database's directory has data, but this node belongs to no genesis: it neither creates nor joins a cluster.",
-        unblock: [
-          "If the data may go: stop the agent, move the directory away, start again.",
-          "If this is a node that lost only rollcall's files: put its -data-dir back.",
-        ],
-      };
-    case "genesis_conflict":
-      return {
-        code: "genesis_conflict",
-        summary: `This node belongs to genesis ${mine}, but ${refusal.where} says ${refusal.with}: two clusters were made under ${rules.key}.`,
-        unblock: [
-          "Decide which one stays.",
-          `To give this node to the other: stop it, move its -data-dir and its database's directory away, start again.`,
-          `To keep this one: see \`rollcall genesis show\`, and give the other cluster a -disco-key of its own.`,
-        ],
-      };
-    case "reborn":
-      return {
-        code: "reborn",
-        summary: `The cluster was reborn (birth ${refusal.birth}); this node belongs to genesis ${mine} of birth ${state.kept.marker?.birth ?? 0}, which never opens again.`,
-        unblock: [
-          "Wipe this node to join: stop it, move its -data-dir and its database's directory away, start again.",
-        ],
-      };
-    case "park_failed":
-      return {
-        code: "park_failed",
-        summary: `What was initialised for a lost claim could not be set aside: ${refusal.problem}.`,
-        unblock: refusal.commands.map((command) => `Run: ${command}`),
-      };
-    default:
-      return refusal satisfies never;
-  }
 }

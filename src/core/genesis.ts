@@ -14,8 +14,8 @@ import {
   type State,
   type Step,
   type Trouble,
-  type Wait,
 } from "./genesis-state.ts";
+import { ask, park, read, save, still, swap, wait } from "./genesis-steps.ts";
 import { type Claimed, type GenesisRecord, memberHash, type Sealed, type Unborn, VERSION } from "./model.ts";
 import type { Versioned } from "./provider.ts";
 import { type Answers, type Seen, tally } from "./quorum.ts";
@@ -30,7 +30,7 @@ export function step(rules: Rules, state: State, input: Input, fresh: string): S
         ? read(state)
         : still(state);
     case "record":
-      return onRecord(rules, { ...state, seen: input.seen }, input.registered);
+      return onRecord(rules, { ...state, seen: input.seen }, input.registered, fresh);
     case "unreadable":
       return onUnreadable(state, input.problem);
     case "answers":
@@ -57,8 +57,12 @@ export function step(rules: Rules, state: State, input: Input, fresh: string): S
 /** A record without a marker in front of it is opened by nobody; a database that lost its data is a new node. */
 function start(rules: Rules, state: State, fresh: string): Step {
   const { kept, data } = state;
-  if (data !== "empty" || !hadData(rules, kept)) return read(state);
-  return save({ ...state, kept: blank(fresh) }, "read", kept.marker);
+  return data === "empty" && hadData(rules, kept) ? renew(state, fresh) : read(state);
+}
+
+/** Goes on as a node that has never been here before, with another incarnation. */
+function renew(state: State, fresh: string): Step {
+  return save({ ...state, kept: blank(fresh) }, "read", state.kept.marker);
 }
 
 /** Data that were never seen were not lost: then a first start was cut short, or is still to come. */
@@ -68,9 +72,13 @@ function hadData(rules: Rules, { incarnation, stamp, marker, opened }: Kept): bo
   return rules.initialises && marker.formation === "single" && marker.incarnation === incarnation;
 }
 
-function onRecord(rules: Rules, state: State, registered: boolean): Step {
-  if (state.kept.marker !== null) return asHolder(state, state.kept.marker, registered);
-  if (state.data === "present" && state.kept.stamp === null) return refuse(state, { code: "foreign_data" });
+function onRecord(rules: Rules, state: State, registered: boolean, fresh: string): Step {
+  const { kept, data } = state;
+  // Another holder restored what this node had given up, and its initialised database is set aside.
+  if (kept.marker !== null && !kept.opened && data === "empty" && hadData(rules, kept))
+    return renew(state, fresh);
+  if (kept.marker !== null) return asHolder(state, kept.marker, registered);
+  if (data === "present" && kept.stamp === null) return refuse(state, { code: "foreign_data" });
   return asBlank(rules, state, registered);
 }
 
@@ -166,9 +174,9 @@ function init(rules: Rules, state: State, answers: Answers, fresh: string): Step
 /** The record is unborn, or claimed by another: count, and claim if everything holds. */
 function claim(rules: Rules, state: State, seen: Seen, answers: Answers, fresh: string): Step {
   if (answers.data === "present" && state.kept.stamp === null) return refuse(state, { code: "foreign_data" });
-  const counts = tally(seen, rules.key, answers);
-  const counting = { ...state, tally: counts };
   const { record } = seen;
+  const counts = answers.presumed ?? tally(seen, rules.key, answers);
+  const counting = { ...state, tally: counts };
   if (record.state === "claimed" && !answers.claimerSilent)
     return wait(counting, { on: "claimer", claimer: record.node });
   if (answers.foreignLeader !== null)
@@ -177,6 +185,7 @@ function claim(rules: Rules, state: State, seen: Seen, answers: Answers, fresh: 
   if (holder?.marker)
     return wait(counting, { on: "holder", holder: holder.node_id, genesisId: holder.marker.genesis_id });
   if (counts.counted.length < rules.expect) return wait(counting, { on: "voters" });
+  if (answers.presumed !== undefined) return wait(counting, { on: "turn" });
   const claimant = counts.claimants[0];
   if (claimant !== undefined) return wait(counting, { on: "claimant", claimant: claimant.node_id });
   const members = counts.counted.slice(0, rules.expect);
@@ -329,45 +338,6 @@ function refuse(state: State, refusal: Refusal): Step {
   return state.settled === null
     ? still({ ...state, phase: { at: "refused", refusal } })
     : still({ ...state, phase: { at: "open" }, trouble: refusal });
-}
-
-function wait(state: State, reason: Wait): Step {
-  return still({ ...state, phase: { at: "waiting", wait: reason } });
-}
-
-function read(state: State): Step {
-  return { state: { ...state, phase: { at: "reading" } }, effects: [{ type: "read" }] };
-}
-
-function ask(state: State, about: "init" | "claim" | "restore" | "data"): Step {
-  return { state: { ...state, phase: { at: "asking", about } }, effects: [{ type: "ask" }] };
-}
-
-function save(state: State, before: "read" | "initialise" | "open", aside: Sealed | null = null): Step {
-  return {
-    state: { ...state, phase: { at: "saving", before } },
-    effects: [{ type: "save", kept: state.kept, aside }],
-  };
-}
-
-function swap(
-  state: State,
-  about: "init" | "claim" | "seal" | "restore",
-  expected: Versioned | null,
-  next: GenesisRecord,
-): Step {
-  return {
-    state: { ...state, phase: { at: "swapping", about, next } },
-    effects: [{ type: "swap", expected, value: encode(next) }],
-  };
-}
-
-function park(state: State, claimId: string): Step {
-  return { state: { ...state, phase: { at: "parking" } }, effects: [{ type: "park", claimId }] };
-}
-
-function still(state: State): Step {
-  return { state, effects: [] };
 }
 
 function blank(incarnation: string): Kept {

@@ -2,7 +2,7 @@
  * Who counts when a node asks whether it may create the cluster. Pure; used by the genesis step function,
  * and its tally is what `explain` shows. Rules: src/DESIGN.md, "Claim".
  */
-import { byIdentity, type GenesisRecord, type Hello, type MemberRef } from "./model.ts";
+import { byIdentity, type GenesisRecord, type Hello, type Member, type MemberRef } from "./model.ts";
 import type { Versioned } from "./provider.ts";
 
 /** Whether the database's data directory holds anything; `unknown` where none was named. */
@@ -24,6 +24,8 @@ export type Answers = {
   readonly claimerSilent: boolean;
   /** This node has waited for those before it in the order long enough. */
   readonly impatient: boolean;
+  /** Given instead of hellos when the directory alone shows that this node will not claim now. */
+  readonly presumed?: Tally;
 };
 
 /** Why an agent that answered, or a registered one that did not, is not counted. */
@@ -91,6 +93,40 @@ export function tally(seen: Seen, key: string, answers: Answers): Tally {
     ),
     claimants: answers.hellos.filter((h) => h.key === key && h.pending !== null && !samePending(seen, h)),
   };
+}
+
+/**
+ * What the directory alone says about a claim on `seen`: a tally when asking could not lead this node to claim
+ * now (too few voters are registered, another comes before it, or the claimer is there), null when asking may. It
+ * spares a large fleet a hello from everybody to everybody at every arrival; no claim is ever made on it.
+ */
+export function presume(
+  seen: Seen,
+  members: readonly Member[],
+  self: MemberRef,
+  impatient: boolean,
+): Tally | null {
+  const { record } = seen;
+  const counted: MemberRef[] = [];
+  const notCounted: NotCounted[] = [];
+  for (const m of members)
+    if (!m.voter) notCounted.push(uncounted(m, "non_voter"));
+    else if (m.expect !== record.expect)
+      notCounted.push({ ...uncounted(m, "other_expect"), detail: String(m.expect) });
+    else
+      counted.push({
+        id: m.id,
+        incarnation: m.incarnation,
+        agent_addr: m.agent_addr,
+        api_addr: m.api_addr,
+        addr: m.addr,
+      });
+  const claimerIsThere =
+    record.state === "claimed" && members.some((m) => m.incarnation === record.incarnation);
+  const first = counted.sort(byIdentity)[0]?.incarnation === self.incarnation;
+  const mayClaim = counted.length >= record.expect && (first || impatient);
+  if (record.state === "claimed" ? !claimerIsThere : mayClaim) return null;
+  return { counted, notCounted: notCounted.sort(byIdentity), holders: [], claimants: [] };
 }
 
 /** A hello as a member reference. */

@@ -37,12 +37,20 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([work(own.signal), deaf.promise]);
   } catch (error) {
-    if (late) throw new RollcallError("deadline", `${what}: no answer in ${ms / 1000} s`, { cause: error });
-    throw error;
+    if (!late) throw error;
+    // What was thrown because of our own abort explains nothing.
+    const cause = stemsFrom(error, own.signal.reason) ? undefined : error;
+    throw new RollcallError("deadline", `${what}: no answer in ${ms / 1000} s`, { cause });
   } finally {
     cancel();
     outer.removeEventListener("abort", abort);
   }
+}
+
+function stemsFrom(error: unknown, root: unknown): boolean {
+  let one = error;
+  for (let depth = 0; depth < 5 && one !== root && one instanceof Error; depth++) one = one.cause;
+  return one === root;
 }
 
 /** Waits that double from `firstMs` to `mostMs`, each spread over its upper half. `reset` starts again. */

@@ -20,71 +20,133 @@ export type Model<W> = {
 export type Found = {
   readonly states: number;
   readonly transitions: number;
-  /** False when the bound was reached first: then the absence of a violation proves nothing. */
+  /** False when the bound or a violation came first: then the absence of anything else proves nothing. */
   readonly complete: boolean;
+  /** What went wrong first, with a shortest trace to it. */
   readonly violation: { readonly what: string; readonly trace: readonly string[] } | null;
-  /** A trace into a world from which the goal cannot be reached any more, or null. */
+  /** A shortest trace into a world from which the goal cannot be reached any more, or null. */
   readonly stuck: readonly string[] | null;
 };
 
 /** Explores a model up to `maxStates` worlds, and stops at the first violation. */
 export function explore<W>(model: Model<W>, maxStates: number): Found {
   const ids = new Map<string, number>([[model.key(model.start), 0]]);
-  const worlds: (W | undefined)[] = [model.start];
-  const parent = [-1];
-  const label = ["start"];
-  const forward: number[][] = [];
+  const history = openHistory();
+  const edges = openEdges();
   const goals: number[] = [];
   let transitions = 0;
-  const trace = (at: number): string[] => (at <= 0 ? [] : [...trace(parent[at] ?? -1), label[at] ?? ""]);
   const found = (more: Partial<Found>): Found => ({
-    states: worlds.length,
+    states: ids.size,
     transitions,
-    complete: true,
+    complete: false,
     violation: null,
     stuck: null,
     ...more,
   });
-  for (let at = 0; at < worlds.length; at++) {
-    const world = worlds[at];
-    if (world === undefined) continue;
-    worlds[at] = undefined;
-    const what = model.violation(world);
-    if (what !== null) return found({ complete: false, violation: { what, trace: trace(at) } });
-    if (model.goal?.(world)) goals.push(at);
-    const next: number[] = [];
-    for (const move of model.moves(world)) {
-      transitions++;
-      const key = model.key(move.world);
-      let id = ids.get(key);
-      if (id === undefined) {
-        if (worlds.length >= maxStates) return found({ complete: false });
-        id = worlds.length;
-        ids.set(key, id);
-        worlds.push(move.world);
-        parent.push(at);
-        label.push(move.label);
+  let at = -1;
+  for (let level = [model.start]; level.length > 0; ) {
+    const next: W[] = [];
+    for (const world of level) {
+      at++;
+      const what = model.violation(world);
+      if (what !== null) return found({ violation: { what, trace: history.trace(at) } });
+      if (model.goal?.(world)) goals.push(at);
+      edges.from();
+      for (const move of model.moves(world)) {
+        transitions++;
+        const key = model.key(move.world);
+        let id = ids.get(key);
+        if (id === undefined) {
+          if (ids.size >= maxStates) return found({});
+          id = ids.size;
+          ids.set(key, id);
+          next.push(move.world);
+          history.add(at, move.label);
+        }
+        if (model.goal !== undefined && !move.fault && id !== at) edges.to(id);
       }
-      if (!move.fault && id !== at) next.push(id);
     }
-    forward.push(next);
+    level = next;
   }
-  const lost = model.goal === undefined ? -1 : firstUnable(forward, goals);
-  return found({ stuck: lost === -1 ? null : trace(lost) });
+  const lost = model.goal === undefined ? -1 : edges.firstUnable(goals);
+  return found({ complete: true, stuck: lost === -1 ? null : history.trace(lost) });
 }
 
-/** The lowest world from which no goal can be reached, or -1. */
-function firstUnable(forward: readonly number[][], goals: readonly number[]): number {
-  const backward: number[][] = forward.map(() => []);
-  for (const [from, tos] of forward.entries()) for (const to of tos) backward[to]?.push(from);
-  const able = new Uint8Array(forward.length);
-  const queue = [...goals];
-  for (const goal of goals) able[goal] = 1;
-  for (let at = queue.pop(); at !== undefined; at = queue.pop())
-    for (const from of backward[at] ?? [])
-      if (able[from] === 0) {
-        able[from] = 1;
-        queue.push(from);
+/** How every world was reached first. World 0 is the start and has no entry. */
+function openHistory() {
+  const parents = growing();
+  const labels = growing();
+  const texts: string[] = [];
+  const numbers = new Map<string, number>();
+  return {
+    add(parent: number, label: string): void {
+      const number = numbers.get(label) ?? texts.push(label) - 1;
+      numbers.set(label, number);
+      parents.push(parent);
+      labels.push(number);
+    },
+    trace(world: number): string[] {
+      const trace: string[] = [];
+      for (let at = world; at > 0; at = parents.get(at - 1)) trace.push(texts[labels.get(at - 1)] ?? "");
+      return trace.reverse();
+    },
+  };
+}
+
+/** The transitions that need no fault, in order of the world they leave. */
+function openEdges() {
+  const starts = growing();
+  const targets = growing();
+  const end = (world: number) => (world + 1 < starts.size() ? starts.get(world + 1) : targets.size());
+  return {
+    /** The next world's transitions follow. */
+    from: () => starts.push(targets.size()),
+    to: targets.push,
+    /** The lowest world from which no goal can be reached, or -1. */
+    firstUnable(goals: readonly number[]): number {
+      const worlds = starts.size();
+      const offset = new Uint32Array(worlds + 1);
+      for (let i = 0; i < targets.size(); i++)
+        offset[targets.get(i) + 1] = (offset[targets.get(i) + 1] ?? 0) + 1;
+      for (let world = 0; world < worlds; world++)
+        offset[world + 1] = (offset[world + 1] ?? 0) + (offset[world] ?? 0);
+      const sources = new Uint32Array(targets.size());
+      const filled = offset.slice();
+      for (let world = 0; world < worlds; world++)
+        for (let i = starts.get(world); i < end(world); i++) {
+          const place = filled[targets.get(i)] ?? 0;
+          sources[place] = world;
+          filled[targets.get(i)] = place + 1;
+        }
+      const able = new Uint8Array(worlds);
+      const queue = [...goals];
+      for (const goal of goals) able[goal] = 1;
+      for (let at = queue.pop(); at !== undefined; at = queue.pop())
+        for (let i = offset[at] ?? 0; i < (offset[at + 1] ?? 0); i++) {
+          const source = sources[i] ?? 0;
+          if (able[source] === 1) continue;
+          able[source] = 1;
+          queue.push(source);
+        }
+      return able.indexOf(0);
+    },
+  };
+}
+
+/** A list of numbers from 0 to 2^32 - 1 in four bytes each: there may be tens of millions. */
+function growing() {
+  let values = new Uint32Array(1024);
+  let size = 0;
+  return {
+    size: () => size,
+    get: (at: number): number => values[at] ?? 0,
+    push(value: number): void {
+      if (size === values.length) {
+        const wider = new Uint32Array(size * 2);
+        wider.set(values);
+        values = wider;
       }
-  return able.indexOf(0);
+      values[size++] = value;
+    },
+  };
 }

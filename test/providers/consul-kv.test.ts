@@ -1,41 +1,14 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer as overHttp, type RequestListener, type Server } from "node:http";
-import { createServer as overHttps } from "node:https";
-import { join } from "node:path";
-import { inspect } from "node:util";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Config, open } from "../../providers/consul-kv.ts";
-import type { Lookup, Provider } from "../../src/core/provider.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as mode from "../../providers/consul-kv.ts";
 import { contextFor, freshKey, member, patient, record } from "../contract/stage.ts";
-import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { startRecordingProxy } from "../support/recording-proxy.ts";
 import { type Consul, describeWith, startConsul } from "../support/servers/index.ts";
-import { tempDir } from "../support/temp.ts";
+import { opener, problemOf } from "./opener.ts";
 
 const signal = patient();
 const base64 = (text: string) => Buffer.from(text).toString("base64");
-const opened: Provider[] = [];
-const servers: Server[] = [];
-
-async function openWith(config: unknown, key = freshKey()): Promise<Provider> {
-  const provider = await open(Config.parse(config), contextFor(key));
-  opened.push(provider);
-  return provider;
-}
-
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((provider) => provider.close()));
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    server.close();
-  }
-});
-
-/** `key: what is wrong` of the first problem. */
-function problemOf(config: unknown): string | undefined {
-  const issue = Config.safeParse(config).error?.issues[0];
-  return issue === undefined ? undefined : `${issue.path.join(".")}: ${issue.message}`;
-}
+const { Config, open } = mode;
+const openWith = opener(mode);
 
 describe("configuration of consul-kv", () => {
   it("has Consul's defaults", () => {
@@ -107,7 +80,7 @@ describe("configuration of consul-kv", () => {
       'tls_config.address: "https://x" must be host:port, without a scheme',
     ],
   ])("refuses %j in one line that names the key", (config, line) => {
-    expect(problemOf(config)).toBe(line);
+    expect(problemOf(Config, config)).toBe(line);
   });
 
   it("refuses a key whose rows another cluster's would be", async () => {
@@ -226,6 +199,21 @@ describeWith("consul", "consul-kv before a proxy", () => {
     await expect(taken).rejects.toMatchObject({ code: "bad_record" });
   });
 
+  it("announces again after somebody took the lock off its entry", async () => {
+    const key = freshKey();
+    const { members } = await openWith({ address: `${consul.address}:${consul.ports.http}` }, key);
+    await members?.announce(member(), signal);
+    const row = `/v1/kv/${key}/members/n1`;
+    const [held] = JSON.parse((await consul.request(row)).body) as { Session: string }[];
+    await consul.request(`${row}?release=${held?.Session}`, {
+      method: "PUT",
+      body: JSON.stringify(member()),
+    });
+    expect(await members?.renew(signal)).toBe(false);
+    expect(await members?.announce(member(), signal)).toEqual({ kind: "held" });
+    expect(await members?.renew(signal)).toBe(true);
+  });
+
   it("makes sessions that end with their time to live only, and at once", async () => {
     const key = freshKey();
     const provider = await openWith({ address: `${consul.address}:${consul.ports.http}` }, key);
@@ -246,292 +234,3 @@ describeWith("consul", "consul-kv before a proxy", () => {
     await proxy.stop();
   });
 });
-
-describeWith(["consul", "openssl"], "consul-kv with TLS", () => {
-  let consul: Consul;
-  let tls: Certificates;
-  let address: string;
-  beforeAll(async () => {
-    consul = await startConsul({ tls: true });
-    if (consul.tls === null) throw new TypeError("no certificates");
-    tls = consul.tls;
-    address = `${consul.address}:${consul.ports.http}`;
-  });
-  afterAll(() => consul.stop());
-
-  const works = async (tls_config: object) => {
-    const provider = await openWith({ address, scheme: "https", tls_config });
-    expect(await provider.genesis?.read(signal)).toBeNull();
-    expect((await provider.genesis?.swap(null, record("i", ""), signal))?.kind).toBe("won");
-  };
-  const client = () => ({ cert_file: tls.client.certFile, key_file: tls.client.keyFile });
-
-  it("shows a certificate and checks the server's, from files", () =>
-    works({ ca_file: tls.ca.certFile, ...client() }));
-
-  it("takes them as PEM in base64", () =>
-    works({
-      ca_pem: base64(tls.ca.cert),
-      cert_pem: base64(tls.client.cert),
-      key_pem: base64(tls.client.key),
-    }));
-
-  it("takes a directory of authorities", async () => {
-    const folder = tempDir("authorities");
-    writeFileSync(join(folder, "one.pem"), tls.client.cert);
-    writeFileSync(join(folder, "two.pem"), tls.ca.cert);
-    mkdirSync(join(folder, "..data"));
-    await works({ ca_path: folder, ...client() });
-  });
-
-  it("checks nothing when told so", () => works({ insecure_skip_verify: true, ...client() }));
-
-  it("expects the name it is told", async () => {
-    await works({ ca_file: tls.ca.certFile, address: "server.dc1.consul:8501", ...client() });
-    const config = {
-      address,
-      scheme: "https",
-      tls_config: { ca_file: tls.ca.certFile, address: "other.name", ...client() },
-    };
-    const failed = (await openWith(config)).lookup(signal);
-    await expect(failed).rejects.toThrow(/^look up: Hostname\/IP does not match certificate's altnames/);
-  });
-
-  it.each([
-    ["an authority", () => client(), /^look up: unable to verify the first certificate/],
-    ["a certificate", () => ({ ca_file: tls.ca.certFile }), /^look up: TLS: alert bad certificate/],
-    ["a file", () => ({ ca_file: "/nowhere/ca.pem" }), /^read \/nowhere\/ca.pem: ENOENT/],
-  ])("fails in one line without %s", async (_, tls_config, line) => {
-    const provider = await openWith({ address, scheme: "https", tls_config: tls_config() });
-    await expect(provider.lookup(signal)).rejects.toThrow(line);
-  });
-
-  it("uses a certificate that was replaced on disk", async () => {
-    const file = join(tempDir("rotated"), "ca.pem");
-    writeFileSync(file, tls.client.cert);
-    const provider = await openWith({ address, scheme: "https", tls_config: { ca_file: file, ...client() } });
-    await expect(provider.lookup(signal)).rejects.toMatchObject({ code: "store_unreachable" });
-    writeFileSync(file, tls.ca.cert);
-    expect((await provider.lookup(signal)).kind).toBe("complete");
-  });
-});
-
-describeWith("consul", "consul-kv with ACLs", () => {
-  let consul: Consul;
-  let address: string;
-  const key = freshKey();
-  let token: string;
-  let reader: string;
-  let stranger: string;
-  beforeAll(async () => {
-    consul = await startConsul({ acl: true });
-    address = `${consul.address}:${consul.ports.http}`;
-    const session = 'session_prefix "" { policy = "write" }';
-    token = await consul.policyToken(`key_prefix "${key}/" { policy = "write" } ${session}`);
-    reader = await consul.policyToken(`key_prefix "${key}/" { policy = "read" }`);
-    stranger = await consul.policyToken(`key_prefix "${key}-other/" { policy = "write" } ${session}`);
-  });
-  afterAll(() => consul.stop());
-
-  it("needs the least policy only", async () => {
-    const provider = await openWith({ address, token }, key);
-    await provider.genesis?.swap(null, record("i", ""), signal);
-    expect(await provider.members?.announce(member(), signal)).toEqual({ kind: "held" });
-    expect(await provider.members?.renew(signal)).toBe(true);
-    expect((await provider.lookup(signal)).members).toEqual([member()]);
-    await provider.members?.withdraw(signal);
-  });
-
-  it("uses a token that was replaced on disk, before an inline one", async () => {
-    const token_file = join(tempDir("token"), "token");
-    writeFileSync(token_file, `${stranger}\n`);
-    const provider = await openWith({ address, token_file, token: reader }, key);
-    await expect(provider.genesis?.read(signal)).rejects.toMatchObject({ code: "store_denied" });
-    writeFileSync(token_file, `${token}\n\n`);
-    expect((await provider.genesis?.read(signal))?.value).toBe(record("i", ""));
-    writeFileSync(token_file, "");
-    expect(await provider.leaderKey?.swap(null, "x", signal)).toMatchObject({ kind: "unknown" });
-    expect((await provider.genesis?.read(signal))?.value).toBe(record("i", ""));
-  });
-
-  it("takes hidden rows for a missing right, not for nothing", async () => {
-    const provider = await openWith({ address, token: stranger }, key);
-    const denied = { code: "store_denied", message: expect.stringContaining(`key_prefix "${key}/" read`) };
-    await expect(provider.lookup(signal)).rejects.toMatchObject(denied);
-    const watching = provider.watch?.(signal)[Symbol.asyncIterator]();
-    await expect(watching?.next()).rejects.toMatchObject(denied);
-  });
-
-  it("takes a refused write for a missing right, not for a lost swap", async () => {
-    const provider = await openWith({ address, token: reader }, key);
-    const message = `write genesis: Permission denied — the token lacks key_prefix "${key}/" write`;
-    const before = (await provider.genesis?.read(signal)) ?? null;
-    const ended = await provider.genesis?.swap(before, record("i", "mine"), signal);
-    expect(ended).toMatchObject({ kind: "unknown", cause: { code: "store_denied", message } });
-    await expect(provider.members?.announce(member(), signal)).rejects.toMatchObject({
-      code: "store_denied",
-      message: `announce n1: create a session: 403 Permission denied — the token lacks session_prefix "" write`,
-    });
-  });
-
-  it("names what is lacking, and never the token", async () => {
-    const secret = "5ec2e700-0000-4000-8000-000000000000";
-    const provider = await openWith({ address, token: secret }, key);
-    const errors = await Promise.all([
-      provider.genesis?.read(signal).catch((error: unknown) => error),
-      provider.lookup(signal).catch((error: unknown) => error),
-      provider.genesis?.swap(null, record("i", ""), signal),
-      provider.members?.announce(member(), signal).catch((error: unknown) => error),
-    ]);
-    expect(errors[0]).toMatchObject({
-      code: "store_denied",
-      message: expect.stringContaining("read genesis: 403"),
-    });
-    expect(inspect(errors, { depth: null, showHidden: true })).not.toContain(secret);
-  });
-});
-
-describe("consul-kv and answers of other kinds", () => {
-  const listening = async (
-    answer: RequestListener,
-    at = "127.0.0.1",
-    tls?: Certificates,
-  ): Promise<string> => {
-    const server = tls === undefined ? overHttp(answer) : overHttps(tls.server, answer);
-    servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, at, resolve));
-    const bound = server.address();
-    const port = typeof bound === "object" && bound !== null ? bound.port : 0;
-    return at.includes(":") ? `[${at}]:${port}` : `${at}:${port}`;
-  };
-  const rowAt = (key: string, index: number) =>
-    JSON.stringify([{ Key: `${key}/genesis`, Value: base64(`at ${index}`), ModifyIndex: index }]);
-
-  it.each([
-    ["a page", (text: string) => ({ status: 200, type: "text/html", text }), "<html>", "store_error"],
-    [
-      "JSON of another kind",
-      (text: string) => ({ status: 200, type: "application/json", text }),
-      '{"a":1}',
-      "store_error",
-    ],
-    ["broken JSON", (text: string) => ({ status: 200, type: "application/json", text }), "[{", "store_error"],
-    ["a redirect", (text: string) => ({ status: 307, type: "text/plain", text }), "elsewhere", "store_error"],
-    [
-      "too many requests",
-      (text: string) => ({ status: 429, type: "text/plain", text }),
-      "slow down",
-      "store_unreachable",
-    ],
-    [
-      "no leader",
-      (text: string) => ({ status: 500, type: "text/plain", text }),
-      "No cluster leader",
-      "store_unreachable",
-    ],
-  ])("throws for %s", async (_, shape, text, code) => {
-    const address = await listening((_asked, answer) => {
-      const { status, type } = shape(text);
-      answer.writeHead(status, { "content-type": type, "x-consul-index": "7" }).end(text);
-    });
-    const provider = await openWith({ address });
-    await expect(provider.genesis?.read(signal)).rejects.toMatchObject({ code });
-    await expect(provider.lookup(signal)).rejects.toMatchObject({ code });
-    expect((await provider.genesis?.swap(null, record("i", ""), signal))?.kind).toBe("unknown");
-  });
-
-  it("says why in words", async () => {
-    const address = await listening((_asked, answer) => {
-      answer.writeHead(500, { "content-type": "text/plain" }).end("No cluster leader");
-    });
-    const failed = (await openWith({ address })).genesis?.read(signal);
-    await expect(failed).rejects.toThrow(`read genesis: 500 No cluster leader (${address})`);
-    const nobody = (await openWith({ address: "127.0.0.1:1" })).genesis?.read(signal);
-    await expect(nobody).rejects.toThrow("read genesis: connection refused (127.0.0.1:1)");
-    const unknown = (await openWith({ address: "nowhere.invalid:1" })).genesis?.read(signal);
-    await expect(unknown).rejects.toThrow(/^read genesis: .*host/);
-  });
-
-  it("gives up on an answer that breaks off, and on none", async () => {
-    const address = await listening((asked, answer) => {
-      if (asked.url?.includes("/leader")) return;
-      answer.writeHead(200, { "content-type": "application/json", "content-length": "100" }).write("[");
-      setImmediate(() => answer.destroy());
-    });
-    const provider = await openWith({ address, timeout: "200ms" });
-    const late = { code: "store_timeout", message: `read genesis: no answer in 0.2 s (${address})` };
-    await expect(provider.genesis?.read(signal)).rejects.toMatchObject(late);
-    await expect(provider.leaderKey?.read(signal)).rejects.toMatchObject({ code: "store_timeout" });
-    expect(await provider.genesis?.swap(null, record("i", ""), signal)).toMatchObject({
-      kind: "unknown",
-      cause: { code: "store_timeout" },
-    });
-  });
-
-  it("begins a watch anew when the index goes back, and never waits from below 1", async () => {
-    const key = freshKey();
-    const answers = [40, 41, 7, 7, 0, 12];
-    const asked: (string | null)[] = [];
-    const address = await listening((request, answer) => {
-      const url = new URL(request.url ?? "", "http://consul");
-      const json = { "content-type": "application/json" };
-      // The look for hidden rows that follows a look-up without members.
-      if (!url.searchParams.has("recurse")) return void answer.writeHead(404, json).end();
-      asked.push(url.searchParams.get("index"));
-      const index = answers.shift();
-      // What is held and never answered ends with the test.
-      if (index === undefined) return;
-      answer.writeHead(200, { ...json, "x-consul-index": String(index) }).end(rowAt(key, index));
-    });
-    const provider = await openWith({ address }, key);
-    const stop = new AbortController();
-    const seen: (string | undefined)[] = [];
-    const follow = async () => {
-      for await (const found of provider.watch?.(stop.signal) ?? []) seen.push(revisionOf(found));
-    };
-    const following = follow();
-    await expect.poll(() => seen).toEqual(["40", "41", "7", "0", "12"]);
-    await expect.poll(() => asked).toEqual([null, "40", "41", null, "7", null, "12"]);
-    stop.abort();
-    await expect(following).rejects.toMatchObject({ code: "aborted" });
-  });
-
-  it("refuses a watch without an index, which would never wait", async () => {
-    const address = await listening((_asked, answer) => {
-      answer.writeHead(404).end();
-    });
-    await expect((await openWith({ address })).lookup(signal)).rejects.toMatchObject({ code: "store_error" });
-  });
-
-  it("reaches IPv6 addresses", async () => {
-    const hosts: (string | undefined)[] = [];
-    const address = await listening((asked, answer) => {
-      hosts.push(asked.headers.host);
-      answer.writeHead(404, { "x-consul-index": "1" }).end();
-    }, "::1");
-    expect(await (await openWith({ address })).genesis?.read(signal)).toBeNull();
-    expect(hosts).toEqual([address]);
-  });
-
-  describeWith("openssl", "with TLS", () => {
-    it("reaches IPv6 addresses, and checks the address in the certificate", async () => {
-      const tls = await makeCertificates(["::1"]);
-      const other = await makeCertificates(["::2"]);
-      const nothing: RequestListener = (_asked, answer) => void answer.writeHead(404).end();
-      const right = await listening(nothing, "::1", tls);
-      const wrong = await listening(nothing, "::1", other);
-      const config = (address: string, { ca }: Certificates) => ({
-        address,
-        scheme: "https",
-        tls_config: { ca_file: ca.certFile },
-      });
-      expect(await (await openWith(config(right, tls))).genesis?.read(signal)).toBeNull();
-      const failed = (await openWith(config(wrong, other))).genesis?.read(signal);
-      await expect(failed).rejects.toThrow(/IP: ::1 is not in the cert's list/);
-    });
-  });
-});
-
-function revisionOf(found: Lookup): string | undefined {
-  return found.genesis?.revision;
-}

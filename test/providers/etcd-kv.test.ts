@@ -1,33 +1,14 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Config, open } from "../../providers/etcd-kv.ts";
+import * as mode from "../../providers/etcd-kv.ts";
 import type { Lookup, Provider, Register, Versioned } from "../../src/core/provider.ts";
-import { again, contextFor, freshKey, member, patient } from "../contract/stage.ts";
-import type { Certificates } from "../support/certificates.ts";
+import { again, freshKey, member, patient } from "../contract/stage.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { base64, describeWith, type Etcd, type EtcdUsers, startEtcd } from "../support/servers/index.ts";
-import { tempDir } from "../support/temp.ts";
+import { base64, describeWith, type Etcd, startEtcd } from "../support/servers/index.ts";
+import { opener, problemOf } from "./opener.ts";
 
 const signal = patient();
-const opened: Provider[] = [];
-
-async function openWith(config: unknown, key = freshKey()): Promise<Provider> {
-  const provider = await open(Config.parse(config), contextFor(key));
-  opened.push(provider);
-  return provider;
-}
-
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((provider) => provider.close()));
-});
-
-/** `key: what is wrong` of the first problem. */
-function problemOf(config: unknown): string | undefined {
-  const issue = Config.safeParse(config).error?.issues[0];
-  return issue === undefined ? undefined : `${issue.path.join(".")}: ${issue.message}`;
-}
+const { Config } = mode;
+const openWith = opener(mode);
 
 function registerOf(provider: Provider): Register {
   if (provider.leaderKey === undefined) throw new TypeError("no register");
@@ -116,7 +97,7 @@ describe("configuration of etcd-kv", () => {
     [{ TLS: { RootCAs: "x" } }, 'TLS: Unrecognized key: "RootCAs"'],
     [{ "max-unary-retries": -1 }, "max-unary-retries: Too small: expected number to be >=0"],
   ])("refuses %j in one line that names the key", (config, line) => {
-    expect(problemOf(config)).toBe(line);
+    expect(problemOf(Config, config)).toBe(line);
   });
 });
 
@@ -159,6 +140,16 @@ describeWith("etcd", "etcd-kv and a server with faults", () => {
     await expect(provider.members?.announce(member({ id: "n2" }), signal)).rejects.toMatchObject({
       code: "bad_record",
     });
+  });
+
+  it("announces again after somebody took the lease off its entry", async () => {
+    const key = freshKey();
+    const { members } = await openWith({ endpoints: [endpointOf(etcd)] }, key);
+    await members?.announce(member(), signal);
+    await put(`/${key}/members/n1`, JSON.stringify(member()));
+    expect(await members?.renew(signal)).toBe(false);
+    expect(await members?.announce(member(), signal)).toEqual({ kind: "held" });
+    expect(await members?.renew(signal)).toBe(true);
   });
 
   it("gives up on a server that hangs, on every kind of call", async () => {
@@ -267,155 +258,5 @@ describeWith("etcd", "etcd-kv and a server with faults", () => {
   it("reaches IPv6 addresses", async () => {
     const provider = await openWith({ endpoints: ["[::1]:1"] });
     await expect(provider.lookup(signal)).rejects.toThrow("look up: connection refused ([::1]:1)");
-  });
-});
-
-describeWith("etcd", "etcd-kv with users", () => {
-  const key = freshKey();
-  let etcd: Etcd;
-  let users: EtcdUsers;
-  beforeAll(async () => {
-    etcd = await startEtcd({ auth: { prefix: `/${key}/` } });
-    if (etcd.users === null) throw new TypeError("no users");
-    users = etcd.users;
-  });
-  afterAll(() => etcd.stop());
-  const login = () => ({ endpoints: [endpointOf(etcd)], username: users.user.username });
-
-  it("logs in with user and password, for every kind of call", async () => {
-    const provider = await openWith({ ...login(), password: users.user.password }, key);
-    const watching = provider.watch?.(signal)[Symbol.asyncIterator]();
-    await watching?.next();
-    const changed = watching?.next();
-    expect(await provider.members?.announce(member(), signal)).toEqual({ kind: "held" });
-    expect((await changed)?.value).toMatchObject({ members: [member()] });
-    expect(await provider.members?.renew(signal)).toBe(true);
-    await provider.members?.withdraw(signal);
-    const ended = await registerOf(provider).swap(null, "logged in", signal);
-    expect(ended.kind).toBe("won");
-  });
-
-  it("logs in again when the token is no longer good, and sends no swap twice", async () => {
-    const provider = await openWith({ ...login(), password: users.user.password }, key);
-    const register = registerOf(provider);
-    const before = await register.read(signal);
-    // A new password, even the same one, ends the user's tokens.
-    const change = { name: users.user.username, password: users.user.password };
-    await etcd.call("/v3/auth/user/changepw", change);
-    const ended = await register.swap(before, "before the login", signal);
-    expect(ended).toMatchObject({ kind: "unknown", cause: { code: "store_denied" } });
-    expect(await register.read(signal)).toEqual(before);
-    expect((await register.swap(before, "after", signal)).kind).toBe("won");
-
-    await etcd.call("/v3/auth/user/changepw", change);
-    expect((await register.read(signal))?.value).toBe("after");
-  });
-
-  it("goes on after a restart of the server", async () => {
-    const provider = await openWith({ ...login(), password: users.user.password }, key);
-    await provider.members?.announce(member(), signal);
-    await etcd.restart();
-    expect((await again(() => registerOf(provider).read(signal)))?.value).toBe("after");
-    expect(await provider.members?.announce(member(), signal)).toEqual({ kind: "held" });
-    await provider.members?.withdraw(signal);
-  });
-
-  it("uses a password that was replaced on disk", async () => {
-    const password_file = join(tempDir("password"), "password");
-    writeFileSync(password_file, "wrong");
-    const provider = await openWith({ ...login(), password_file }, key);
-    const message = `read leader key: invalid user or password — check username "rollcall" and its password`;
-    await expect(registerOf(provider).read(signal)).rejects.toMatchObject({ code: "store_denied", message });
-    writeFileSync(password_file, `${users.user.password}\n`);
-    expect((await registerOf(provider).read(signal))?.value).toBe("after");
-  });
-
-  it("says what is lacking, and never the password or token", async () => {
-    const elsewhere = await openWith({ ...login(), password: users.user.password }, `${key}-other`);
-    const lacking = 'permission denied — the user "rollcall" lacks readwrite on the prefix';
-    const denied = { code: "store_denied", message: expect.stringContaining(lacking) };
-    await expect(elsewhere.lookup(signal)).rejects.toMatchObject(denied);
-    const ended = await registerOf(elsewhere).swap(null, "x", signal);
-    expect(ended).toMatchObject({ kind: "unknown", cause: denied });
-
-    const nobody = await openWith({ endpoints: [endpointOf(etcd)] }, key);
-    const hint = "look up: user name is empty — give username and password_file";
-    await expect(nobody.lookup(signal)).rejects.toMatchObject({ code: "store_denied", message: hint });
-
-    const token = "5ecret-token.12";
-    const forged = await openWith({ endpoints: [endpointOf(etcd)], token }, key);
-    const began = performance.now();
-    const refused = await forged.lookup(signal).catch((error: unknown) => error);
-    // The package alone would send the same request without end.
-    expect(performance.now() - began).toBeLessThan(1_000);
-    expect(refused).toMatchObject({ code: "store_denied" });
-    const all = inspect([refused, ended], { depth: null, showHidden: true });
-    expect(all).not.toContain(token);
-    expect(all).not.toContain(users.user.password);
-  });
-
-  it("does without a login where the server has no users", async () => {
-    const open = await startEtcd();
-    const provider = await openWith({ endpoints: [endpointOf(open)], username: "u", password: "p" });
-    expect((await registerOf(provider).swap(null, "x", signal)).kind).toBe("won");
-    await open.stop();
-  });
-});
-
-describeWith(["etcd", "openssl"], "etcd-kv with TLS", () => {
-  let etcd: Etcd;
-  let tls: Certificates;
-  beforeAll(async () => {
-    etcd = await startEtcd({ tls: true });
-    if (etcd.tls === null) throw new TypeError("no certificates");
-    tls = etcd.tls;
-  });
-  afterAll(() => etcd.stop());
-  const files = () => ({
-    ca_file: tls.ca.certFile,
-    cert_file: tls.client.certFile,
-    key_file: tls.client.keyFile,
-  });
-
-  it.each([
-    ["https://", (endpoint: string) => ({ endpoints: [`https://${endpoint}`] })],
-    ["no scheme", (endpoint: string) => ({ endpoints: [endpoint] })],
-    [
-      "the server's name",
-      (endpoint: string) => ({ endpoints: [endpoint], TLS: { ServerName: "localhost" } }),
-    ],
-  ])("shows a certificate and checks the server's, with %s", async (_, config) => {
-    const provider = await openWith({ ...config(endpointOf(etcd)), ...files() });
-    const watching = provider.watch?.(signal)[Symbol.asyncIterator]();
-    expect((await watching?.next())?.value).toMatchObject({ kind: "complete" });
-    expect((await registerOf(provider).swap(null, "x", signal)).kind).toBe("won");
-    expect(await provider.members?.announce(member(), signal)).toEqual({ kind: "held" });
-    expect(await provider.members?.renew(signal)).toBe(true);
-  });
-
-  it.each([
-    ["an authority", () => ({ ...files(), ca_file: undefined }), /unable to verify|self-signed/],
-    ["a certificate", () => ({ ca_file: tls.ca.certFile }), /certificate|connection reset|dropped/i],
-    [
-      "the right name",
-      () => ({ ...files(), TLS: { ServerName: "other.name" } }),
-      /does not match certificate's altnames/,
-    ],
-    ["TLS at all", () => ({ endpoints: [`http://${endpointOf(etcd)}`] }), /./],
-  ])("fails in one line without %s", async (_, config, words) => {
-    const provider = await openWith({ endpoints: [endpointOf(etcd)], timeout: "2s", ...config() });
-    const error = await provider.lookup(signal).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: expect.stringMatching(/^store_(unreachable|timeout)$/) });
-    expect((error as Error).message).toMatch(words);
-    expect((error as Error).message).toMatch(/^look up: [^\n]*$/);
-  });
-
-  it("uses a certificate that was replaced on disk", async () => {
-    const ca_file = join(tempDir("rotated"), "ca.pem");
-    writeFileSync(ca_file, tls.client.cert);
-    const provider = await openWith({ endpoints: [endpointOf(etcd)], ...files(), ca_file });
-    await expect(provider.lookup(signal)).rejects.toMatchObject({ code: "store_unreachable" });
-    writeFileSync(ca_file, tls.ca.cert);
-    expect((await provider.lookup(signal)).kind).toBe("complete");
   });
 });

@@ -64,6 +64,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       name: options.id,
       program: process.execPath,
       args: [
+        // As the shipped file's first line has it.
+        "--max-semi-space-size=1",
         PROGRAM,
         "agent",
         "-node-id",

@@ -1,0 +1,376 @@
+import { describe, expect, it } from "vitest";
+import { type Explanation, explain, type Facts } from "../../src/core/explain.ts";
+import {
+  initial,
+  type Kept,
+  type Phase,
+  type Refusal,
+  type Rules,
+  type Settled,
+  type State,
+  type Trouble,
+  type Wait,
+} from "../../src/core/genesis-state.ts";
+import type { GenesisRecord, Sealed, Unborn } from "../../src/core/model.ts";
+import type { NotCounted } from "../../src/core/quorum.ts";
+import { notCountedText } from "../../src/core/reasons.ts";
+
+const rules: Rules = {
+  key: "prod/orders",
+  nodeId: "n1",
+  voter: true,
+  expect: 3,
+  genesis: "auto",
+  formation: "single",
+  initialises: false,
+};
+const kept: Kept = { incarnation: "i1", claim: null, stamp: null, marker: null, opened: false };
+const ref = (id: string) => ({ id, incarnation: `${id}-1`, agent_addr: "", api_addr: "", addr: "" });
+const sealed: Sealed = {
+  v: 1,
+  state: "sealed",
+  init_id: "init-1",
+  birth: 2,
+  expect: 3,
+  gen: 1,
+  claim_id: "g-mine",
+  genesis_id: "g-mine",
+  node: "n2",
+  incarnation: "n2-1",
+  formation: "single",
+  members: ["n1", "n2", "n3"].map(ref),
+  hash: "h",
+};
+const unborn: Unborn = { v: 1, state: "unborn", init_id: "init-1", birth: 1, expect: 3 };
+
+type Given = {
+  readonly rules?: Partial<Rules>;
+  readonly state?: Partial<State>;
+  readonly facts?: Partial<Facts>;
+};
+
+function explained({ rules: more, state, facts }: Given): Explanation {
+  return explain({
+    rules: { ...rules, ...more },
+    state: { ...initial(kept, "empty"), ...state },
+    seen: 2,
+    reachable: 1,
+    idTaken: null,
+    registrationProblem: null,
+    overdue: false,
+    nextTryMs: 300,
+    ...facts,
+  });
+}
+const waiting = (wait: Wait, more: Given = {}) =>
+  explained({ ...more, state: { phase: { at: "waiting", wait }, ...more.state } });
+const seen = (record: GenesisRecord) => ({ record, at: { value: "", revision: "7" } });
+
+/** What every explanation promises: a stable word, whole sentences, and no hole where a name should be. */
+function promised({ code, summary, unblock }: Explanation): void {
+  expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
+  for (const text of [summary, ...unblock]) {
+    expect(text).toMatch(/^[A-Z0-9a-z].*[.`)]$|^Run: /);
+    expect(text).not.toMatch(/undefined|null|NaN|\[object|\n| {2}/);
+  }
+}
+
+/** One row a variant, and TypeScript refuses the table when a variant has no row. */
+type Row<T> = {
+  readonly given: T;
+  readonly more?: Given;
+  readonly names: readonly string[];
+  readonly nothingToDo?: true;
+};
+
+describe("a wait", () => {
+  const table: { [On in Wait["on"]]: Row<Extract<Wait, { on: On }>> } = {
+    store: {
+      given: { on: "store", problem: "read genesis: connection refused" },
+      names: ["connection refused"],
+    },
+    no_record: {
+      given: { on: "no_record" },
+      more: { rules: { genesis: "strict" } },
+      names: ["strict", "rollcall genesis init", "prod/orders", "rollcall genesis restore"],
+    },
+    registration: { given: { on: "registration" }, names: ["members directory"], nothingToDo: true },
+    foreign_leader: {
+      given: { on: "foreign_leader", leader: "r1 at 10.0.0.1:4001" },
+      names: ["r1 at 10.0.0.1:4001", "prod/orders/leader"],
+    },
+    holder: {
+      given: { on: "holder", holder: "n7", genesisId: "g-theirs" },
+      names: ["n7", "g-theirs", "rollcall genesis restore"],
+    },
+    expect_mismatch: {
+      given: { on: "expect_mismatch", recordExpect: 5 },
+      names: ["-bootstrap-expect 3", "5", "rollcall genesis init"],
+    },
+    voters: { given: { on: "voters" }, names: ["0 of 3", "3 more", "-disco-key", "-http-adv-addr"] },
+    claimant: { given: { on: "claimant", claimant: "n8" }, names: ["n8"], nothingToDo: true },
+    turn: { given: { on: "turn" }, names: ["one before this node"], nothingToDo: true },
+    others: { given: { on: "others" }, names: ["rollcall explain"] },
+    claimer: { given: { on: "claimer", claimer: "n9" }, names: ["n9", "15 s"], nothingToDo: true },
+  };
+
+  it.each(Object.entries(table))(
+    "%s: has a code, names what is missing, and says what unblocks it",
+    (on, row) => {
+      const said = waiting(row.given, row.more);
+      promised(said);
+      expect(said).toMatchObject({ code: on, phase: "waiting", settled: false, next_try_ms: 300 });
+      const text = [said.summary, ...said.unblock].join(" ");
+      for (const name of row.names) expect(text).toContain(name);
+      expect(said.unblock.length).toBeGreaterThan(0);
+      expect(said.unblock[0]?.startsWith("Nothing to do")).toBe(row.nothingToDo ?? on === "holder");
+      // Being late does not change what it is about.
+      const late = waiting(row.given, { ...row.more, facts: { overdue: true } });
+      expect(late).toMatchObject({ code: on, overdue: true });
+      expect(late.summary).toContain("-bootstrap-expect-timeout");
+    },
+  );
+
+  it("for voters counts them, names them, and says why each other one is not counted", () => {
+    const notCounted: NotCounted[] = [
+      { id: "n2", incarnation: "n2-1", why: "no_answer" },
+      { id: "n3", incarnation: "n3-1", why: "other_expect", detail: "5" },
+    ];
+    const said = waiting(
+      { on: "voters" },
+      { state: { tally: { counted: [ref("n1")], notCounted, holders: [], claimants: [] } } },
+    );
+    expect(said.summary).toBe("1 of 3 voters are there: n1 (this node). 2 more must register and answer.");
+    expect(said.unblock).toEqual([
+      "Not counted: n2 is registered but its agent does not answer.",
+      "Not counted: n3 was started with -bootstrap-expect 5.",
+      "Start 2 more voters with this -disco-key and -bootstrap-expect 3, reachable at their -http-adv-addr.",
+    ]);
+    expect(said).toMatchObject({ expected: 3, seen: 2, reachable: 1, counted: ["n1"] });
+    expect(said.not_counted.map((n) => [n.id, n.why])).toEqual([
+      ["n2", "no_answer"],
+      ["n3", "other_expect"],
+    ]);
+  });
+
+  it("for one more voter is in the singular", () => {
+    const counted = ["n1", "n2"].map(ref);
+    const said = waiting(
+      { on: "voters" },
+      { state: { tally: { counted, notCounted: [], holders: [], claimants: [] } } },
+    );
+    expect(said.unblock).toEqual([expect.stringContaining("Start 1 more voter with")]);
+  });
+
+  it("of a node that only joins says which flag makes it so", () => {
+    const reader = waiting({ on: "no_record" }, { rules: { voter: false } });
+    expect(reader.summary).toContain("-non-voter");
+    const never = waiting({ on: "no_record" }, { rules: { genesis: "never" } });
+    expect(never.summary).toContain("-genesis=never");
+    expect(waiting({ on: "others" }, { rules: { voter: false } }).summary).toContain("only joins");
+  });
+});
+
+describe("a refusal", () => {
+  const table: { [Code in Refusal["code"]]: Row<Extract<Refusal, { code: Code }>> } = {
+    foreign_data: { given: { code: "foreign_data" }, names: ["has data", "-data-dir"] },
+    genesis_conflict: {
+      given: { code: "genesis_conflict", with: "g-theirs", where: "n7" },
+      names: ["g-mine", "g-theirs", "n7", "prod/orders", "-disco-key"],
+    },
+    reborn: {
+      given: { code: "reborn", birth: 3 },
+      names: ["birth 3", "g-mine", "birth 2", "Wipe this node"],
+    },
+    park_failed: {
+      given: { code: "park_failed", problem: "db is a mount point", commands: ["mkdir /x", "mv /y /x"] },
+      names: ["db is a mount point", "Run: mkdir /x", "Run: mv /y /x"],
+    },
+  };
+  const holder = { ...kept, marker: sealed, opened: true };
+  const settled: Settled = { kind: "existing", record: sealed };
+
+  it.each(Object.entries(table))(
+    "%s: is said before and after settling, with what resolves it",
+    (code, row) => {
+      const closed = explained({ state: { kept: holder, phase: { at: "refused", refusal: row.given } } });
+      const open = explained({ state: { kept: holder, settled, trouble: row.given, phase: { at: "open" } } });
+      for (const said of [closed, open]) {
+        promised(said);
+        expect(said.code).toBe(code);
+        const text = [said.summary, ...said.unblock].join(" ");
+        for (const name of row.names) expect(text).toContain(name);
+        expect(said.unblock.length).toBeGreaterThan(0);
+      }
+      expect([closed.settled, open.settled]).toEqual([false, true]);
+      expect([closed.phase, open.phase]).toEqual(["refused", "open"]);
+    },
+  );
+
+  it("is not hidden by a node id that is taken, or by registering", () => {
+    const said = explained({
+      state: { phase: { at: "refused", refusal: { code: "foreign_data" } } },
+      facts: { idTaken: { by: "10.0.0.9:4100", alive: true }, registrationProblem: "denied" },
+    });
+    expect(said.code).toBe("foreign_data");
+  });
+});
+
+describe("a settled node", () => {
+  const kinds: Record<Settled["kind"], string> = {
+    bootstrap: "creates",
+    join: "joins",
+    existing: "is part of",
+  };
+
+  it.each(Object.entries(kinds))("%s: says so, with its genesis, and that nothing is to do", (kind, word) => {
+    const settled: Settled = { kind: kind as Settled["kind"], record: sealed };
+    // Whatever it is doing: a settled node looks at the record now and then.
+    for (const phase of [{ at: "open" }, { at: "reading" }, { at: "asking", about: "restore" }] as Phase[]) {
+      const said = explained({ state: { settled, phase } });
+      promised(said);
+      expect(said).toMatchObject({
+        code: "settled",
+        settled: true,
+        unblock: [],
+        counted: [],
+        not_counted: [],
+      });
+      expect(said.summary).toContain(word);
+      expect(said.summary).toContain("g-mine");
+      expect(said.genesis).toEqual({ state: "sealed", id: "g-mine", birth: 2, expect: 3, node: "n2" });
+    }
+  });
+
+  it("is never overdue, and not troubled by its registration", () => {
+    const settled: Settled = { kind: "join", record: sealed };
+    const facts = { overdue: true, registrationProblem: "denied", idTaken: { by: "x", alive: true } };
+    const said = explained({ state: { settled, phase: { at: "open" } }, facts });
+    expect(said).toMatchObject({ code: "settled", overdue: false });
+  });
+
+  it("says that the store is away, and that nothing is lost by it", () => {
+    const trouble: Trouble = { code: "store", problem: "read genesis: connection refused" };
+    const settled: Settled = { kind: "join", record: sealed };
+    const said = explained({ state: { settled, trouble, phase: { at: "open" } } });
+    promised(said);
+    expect(said.code).toBe("store");
+    expect(said.summary).toMatch(/^Settled\. .*connection refused/);
+    expect(said.unblock[0]).toContain("the database is left alone");
+  });
+});
+
+describe("registering", () => {
+  it("under an id that another live agent has names that agent and both ways out", () => {
+    const said = explained({
+      state: { phase: { at: "reading" } },
+      facts: { idTaken: { by: "10.0.0.9:4100", alive: true } },
+    });
+    promised(said);
+    expect(said.code).toBe("duplicate_node_id");
+    expect(said.summary).toContain("10.0.0.9:4100");
+    expect(said.summary).toContain("n1");
+    expect(said.unblock.join(" ")).toMatch(/-node-id.*-data-dir.*stop the agent at 10\.0\.0\.9:4100/);
+  });
+
+  it("under an id whose holder is gone says that it lapses by itself", () => {
+    const said = waiting({ on: "voters" }, { facts: { idTaken: { by: "10.0.0.9:4100", alive: false } } });
+    promised(said);
+    expect(said.code).toBe("registration_lapsing");
+    expect(said.unblock).toEqual([expect.stringMatching(/^Nothing to do/)]);
+  });
+
+  it("that fails is named where it is what this node waits for", () => {
+    const problem = "announce: 403 Permission denied";
+    for (const wait of [{ on: "voters" }, { on: "registration" }] as const) {
+      const said = waiting(wait, { facts: { registrationProblem: problem } });
+      promised(said);
+      expect(said.code).toBe("registration_failing");
+      expect(said.summary).toContain(problem);
+      expect(said.unblock.join(" ")).toContain("prod/orders/members/n1");
+    }
+    const store = waiting({ on: "store", problem: "refused" }, { facts: { registrationProblem: problem } });
+    expect(store.code).toBe("store");
+  });
+});
+
+describe("a node at work", () => {
+  const table: {
+    [At in Exclude<Phase["at"], "waiting" | "refused">]: { phase: Extract<Phase, { at: At }>; shown: string };
+  } = {
+    reading: { phase: { at: "reading" }, shown: "reading" },
+    asking: { phase: { at: "asking", about: "claim" }, shown: "asking" },
+    saving: { phase: { at: "saving", before: "read" }, shown: "saving" },
+    swapping: { phase: { at: "swapping", about: "init", next: unborn }, shown: "initialising_record" },
+    initialising: { phase: { at: "initialising" }, shown: "initialising" },
+    parking: { phase: { at: "parking" }, shown: "parking" },
+    open: { phase: { at: "open" }, shown: "open" },
+  };
+
+  it.each(Object.entries(table))("%s: says what it does", (_, { phase, shown }) => {
+    const said = explained({ state: { phase, seen: null } });
+    expect(said).toMatchObject({ phase: shown, unblock: [], settled: false });
+    expect(said.code).toMatch(/^[a-z_]+$/);
+    expect(said.summary).not.toBe("");
+  });
+
+  it("tells the four kinds of write apart", () => {
+    type About = Extract<Phase, { at: "swapping" }>["about"];
+    const words: Record<About, string> = {
+      init: "initialising_record",
+      claim: "claiming",
+      seal: "sealing",
+      restore: "restoring",
+    };
+    for (const [about, word] of Object.entries(words))
+      expect(
+        explained({ state: { phase: { at: "swapping", about: about as About, next: unborn } } }).phase,
+      ).toBe(word);
+  });
+
+  it("that has never read the record is starting", () => {
+    expect(explained({}).code).toBe("starting");
+    expect(explained({ state: { seen: null } }).code).toBe("reading");
+  });
+
+  it("shows the record that it saw last", () => {
+    expect(explained({}).genesis).toBeNull();
+    expect(explained({ state: { seen: seen(unborn) } }).genesis).toEqual({
+      state: "unborn",
+      id: null,
+      birth: 1,
+      expect: 3,
+      node: null,
+    });
+    expect(explained({ state: { seen: seen(sealed) } }).genesis).toMatchObject({
+      state: "sealed",
+      id: "g-mine",
+    });
+  });
+});
+
+describe("why an agent is not counted", () => {
+  const table: Record<NotCounted["why"], { detail?: string; text: string }> = {
+    no_answer: { text: "does not answer" },
+    not_registered: { text: "not in the members directory" },
+    duplicate_node_id: { text: "two live agents" },
+    non_voter: { text: "non-voter" },
+    other_key: { detail: "prod/billing", text: "prod/billing" },
+    other_expect: { detail: "5", text: "-bootstrap-expect 5" },
+    other_birth: { detail: "2", text: "birth 2" },
+    pending: { detail: "c7", text: "c7" },
+    used: { text: "has data" },
+    marker: { detail: "g-theirs", text: "g-theirs" },
+  };
+
+  it.each(Object.entries(table))("%s: ends a sentence that begins with its id", (why, { detail, text }) => {
+    const said = notCountedText({
+      id: "n2",
+      incarnation: "n2-1",
+      why: why as NotCounted["why"],
+      ...(detail === undefined ? {} : { detail }),
+    });
+    expect(said).toContain(text);
+    expect(said).toMatch(/^(is|was|has|belongs|knows) /);
+  });
+});

@@ -1,0 +1,53 @@
+/** The README says what the code does: flags, commands, modes, endpoints, codes and links. */
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { renewed } from "../.ci/readme.ts";
+import { providers } from "../providers/index.ts";
+import { agentApp } from "../src/agent/http.ts";
+import { viewOf } from "./agent/support/view.ts";
+
+const readme = readFileSync("README.md", "utf8");
+const section = (title: string) => new RegExp(`\n## ${title}\n([^]*?)(\n## |$)`).exec(readme)?.[1] ?? "";
+const firstCells = (text: string) =>
+  [...text.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell]) =>
+    [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, word]) => word ?? ""),
+  );
+
+describe("the README", () => {
+  it("has the flags and commands of the program (npm run readme renews them)", () => {
+    expect(readme).toBe(renewed(readme));
+  });
+
+  it("names every mode", () => {
+    expect(firstCells(section("Modes"))).toEqual(Object.keys(providers));
+  });
+
+  it("names every endpoint, and none that is not there", () => {
+    const routes = agentApp(viewOf().view, () => ({ loopback: true, certified: false })).routes.filter(
+      (route) => route.path.startsWith("/") && !route.path.includes("*"),
+    );
+    expect(new Set(firstCells(section("Endpoints")))).toEqual(new Set(routes.map((route) => route.path)));
+  });
+
+  it("explains every code of /v1/explain", () => {
+    const source = readFileSync("src/core/reasons.ts", "utf8") + readFileSync("src/core/explain.ts", "utf8");
+    const codes = new Set(
+      [...source.matchAll(/\bcode: "([a-z_]+)"|\bof\(\s*"([a-z_]+)"/g)].map(([, a, b]) => a ?? b ?? ""),
+    );
+    const known = new Set(firstCells(section("Why it waits")));
+    expect([...codes].filter((code) => !known.has(code) && code !== "open")).toEqual([]);
+    expect(codes.size).toBeGreaterThan(12);
+  });
+
+  it("links to files that are there", () => {
+    const broken = ["README.md", "src/DESIGN.md", "providers/README.md", "examples/demo/README.md"].flatMap(
+      (file) => {
+        const base = file.includes("/") ? `${file.slice(0, file.lastIndexOf("/"))}/` : "";
+        return [...readFileSync(file, "utf8").matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)]
+          .map(([, to]) => `${base}${to}`)
+          .filter((to) => !existsSync(to));
+      },
+    );
+    expect(broken).toEqual([]);
+  });
+});

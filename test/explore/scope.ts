@@ -1,0 +1,116 @@
+/**
+ * What one exploration is about: how many nodes with which rules, what may go wrong how often, and, for
+ * mutants of the world, how a store or a peer behaves that breaks its contract.
+ */
+import type { Effect, Input, Kept, Rules, State } from "../../src/core/genesis-state.ts";
+import type { Hello } from "../../src/core/model.ts";
+import type { Data } from "../../src/core/quorum.ts";
+
+/** The functions under exploration: the shipped ones, or mutants of them. */
+export type Protocol = {
+  initial(kept: Kept, data: Data): State;
+  step(rules: Rules, state: State, input: Input, fresh: string): { state: State; effects: readonly Effect[] };
+  testimony(state: State): Pick<Hello, "incarnation" | "birth" | "marker" | "pending" | "used">;
+};
+
+/** How often each thing may go wrong in one history. */
+export type Faults = {
+  /** kill -9 of an agent and its database, at any point. */
+  readonly crash: number;
+  /** A write that was applied, or will be at any later time, or never, and whose answer is lost. */
+  readonly unknown: number;
+  /** A peer that is up and cannot be reached in one round of asking. */
+  readonly cut: number;
+  /** A read of the record that fails. */
+  readonly away: number;
+  /** The data directory of a stopped node is lost, the agent's own files with it. */
+  readonly diskWipe: number;
+  /** Only the database's data of a stopped node are lost. */
+  readonly dataWipe: number;
+  /** The store loses everything; `Scope.wipedTo` says what is there afterwards. */
+  readonly storeWipe: number;
+  /** The store goes back to what it once was. */
+  readonly rollback: number;
+  /** `rollcall genesis rebirth`. */
+  readonly rebirth: number;
+};
+
+export type Scope = {
+  readonly nodes: number;
+  readonly rules: Omit<Rules, "nodeId" | "key">;
+  /** What differs from `rules` at single nodes, by index. */
+  readonly each: Readonly<Record<number, Partial<Rules>>>;
+  /** Nodes whose database has data that rollcall did not make, by index. */
+  readonly foreign: readonly number[];
+  readonly faults: Faults;
+  /** Whether the agents are told where the database's data are. */
+  readonly watchesData: boolean;
+  /** Whether the peers are asked one after the other, in any order, or all at one moment (fewer worlds, less said). */
+  readonly asks: "each" | "atOnce";
+  /** What the store holds first: nothing, or the record of `rollcall genesis init`. */
+  readonly start: "absent" | "unborn";
+  /** A wiped store stays empty, or is as likely initialised anew by an operator. */
+  readonly wipedTo: "empty" | "either";
+  /** The store is wiped only while no node has decided to open. */
+  readonly wipeBeforeOpen: boolean;
+  /** A database's data may be lost before its agent has looked at them once since the first start. */
+  readonly losesUnseenData: boolean;
+  /** `rebirth` while a node that holds the old genesis runs where the command does not see it. */
+  readonly rebirthOverLiving: boolean;
+  /**
+   * How the store compares. `version`: revision and value (etcd, disco). `init`: revision and init key
+   * (Consul). Mutants: `index`, the revision alone; `presence`, only whether there is a record.
+   */
+  readonly compare: "version" | "init" | "index" | "presence";
+  /** Mutant of the record's life: it may vanish at any time, as under a lease. */
+  readonly leased: boolean;
+  /** Mutant of asking: who cannot be reached counts as an agent that says it is blank. */
+  readonly silenceCounts: boolean;
+  /** Whether every world must be able to reach the goal without a further fault. */
+  readonly live: boolean;
+};
+
+/** What a scope differs in from two blank nodes that wait for each other, in a world where nothing goes wrong. */
+export type Difference = Partial<Omit<Scope, "faults" | "rules">> & {
+  readonly faults?: Partial<Faults>;
+  readonly rules?: Partial<Scope["rules"]>;
+};
+
+const plain: Scope = {
+  nodes: 2,
+  rules: { voter: true, expect: 2, genesis: "auto", formation: "single", initialises: false },
+  each: {},
+  foreign: [],
+  faults: {
+    crash: 0,
+    unknown: 0,
+    cut: 0,
+    away: 0,
+    diskWipe: 0,
+    dataWipe: 0,
+    storeWipe: 0,
+    rollback: 0,
+    rebirth: 0,
+  },
+  watchesData: true,
+  asks: "each",
+  start: "absent",
+  wipedTo: "either",
+  wipeBeforeOpen: false,
+  losesUnseenData: false,
+  rebirthOverLiving: false,
+  compare: "version",
+  leased: false,
+  silenceCounts: false,
+  live: true,
+};
+
+/** A whole scope. */
+export function scope(difference: Difference): Scope {
+  return {
+    ...plain,
+    ...difference,
+    faults: { ...plain.faults, ...difference.faults },
+    rules: { ...plain.rules, ...difference.rules },
+  };
+}
