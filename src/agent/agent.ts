@@ -131,7 +131,7 @@ async function runLoops(
   const { genesis: register, members } = provider;
   if (register === undefined || members === undefined)
     throw new RollcallError("usage", `-disco-mode: ${provider.mode} keeps no genesis record`);
-  const { genesis, registration, store, peers } = node;
+  const { genesis, registration, store, peers, keptOutcome } = node;
   const { log, pacing } = deps;
   try {
     await runAll(stop, [
@@ -139,6 +139,8 @@ async function runLoops(
       (s) => registration.run(members, s),
       (s) => store.run(provider, s),
       (s) => peers.run(s),
+      (s) => peers.survey(s),
+      (s) => keptOutcome.run(s),
       (s) => (config.tls === null ? Promise.resolve() : renewCertificates(deps, node, listening, s)),
     ]);
   } finally {

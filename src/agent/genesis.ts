@@ -71,8 +71,12 @@ export async function openGenesis(options: GenesisOptions) {
     for (const effect of result.effects)
       if (effect.type === "settle") options.settled(effect.settled);
       else doing = effect;
-    if (state.phase.at === "waiting")
-      turnSince = state.phase.wait.on === "turn" ? (turnSince ?? clock.now()) : null;
+    if (state.phase.at === "waiting") {
+      const { on } = state.phase.wait;
+      // After a turn that came and found too few, it is still this node's turn; after any other wait it is not.
+      if (on === "turn") turnSince ??= clock.now();
+      else if (on !== "voters") turnSince = null;
+    }
     if (state.phase.at !== "reading" && state.phase.at !== "asking") resting = state.phase;
     const now = describe(shown());
     if (now !== told) tell(log, shown());
@@ -174,7 +178,11 @@ export async function openGenesis(options: GenesisOptions) {
     shown,
     /** Milliseconds until it looks again by itself, or null while it is at work. */
     nextTryMs: () => (nextTryAt === null ? null : Math.max(0, Math.round(nextTryAt - clock.now()))),
-    wake: () => wake.ring(),
+    /** Looks again. `news`: others have come, gone or written, so those before this node get their time anew. */
+    wake(news = false): void {
+      if (news) turnSince = null;
+      wake.ring();
+    },
     async run(store: Store, signal: AbortSignal): Promise<void> {
       const repair = backoff(100, 2_000, random);
       dispatch({ type: "start" });

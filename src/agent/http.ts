@@ -154,6 +154,8 @@ async function giveOutcome(c: Context, view: View): Promise<Response> {
     await view.newer(revision, ms, AbortSignal.any([view.stopping, c.req.raw.signal]));
   const outcome = view.outcome();
   if (outcome !== null && outcome.revision > revision) return c.json(outcome);
+  if (view.stopping.aborted)
+    return c.json(problem("stopping", "the agent is being stopped", "ask again"), 503);
   const refusal = view.refusal();
   return refusal === null || outcome !== null
     ? c.body(null, 204)

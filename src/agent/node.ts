@@ -2,8 +2,11 @@
 import type { AgentConfig } from "../config.ts";
 import { formatAddress } from "../core/address.ts";
 import type { Rules, Settled } from "../core/genesis-state.ts";
-import type { GenesisRecord, MemberRef } from "../core/model.ts";
+import { decode, type GenesisRecord, type MemberRef, Outcome } from "../core/model.ts";
 import type { Lookup } from "../core/provider.ts";
+import type { Clock } from "../lib/clock.ts";
+import { readIfThere } from "../lib/files.ts";
+import { openKeptFile } from "../lib/kept-file.ts";
 import type { Log } from "../lib/log.ts";
 import type { Pacing } from "../lib/loop.ts";
 import { openCredentials } from "./credentials.ts";
@@ -35,6 +38,7 @@ export type NodeDeps = {
 export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: DataDir) {
   const { pacing, uuid, log } = deps;
   const { clock } = pacing;
+  const part = (name: string) => log.child({ part: name });
   const { nodeId, kept } = dataDir.identity;
   const bootId = uuid();
   const rules = rulesOf(config, nodeId);
@@ -43,15 +47,13 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   let incarnation = () => kept.incarnation;
   const self = selfOf(config, nodeId, () => incarnation());
   const client = openPeerClient({ key: rules.key, self, credentials, uuid });
-  const peers = openPeers({
-    path: dataDir.path("peers.json"),
-    clock,
-    client,
-    log: log.child({ part: "peers" }),
-    self,
-  });
+  const peers = openPeers({ path: dataDir.path("peers.json"), clock, client, log: part("peers"), self });
   await peers.load();
-  const outcome = openOutcome();
+  const { outcome, keptOutcome } = await openKeptOutcome(
+    dataDir.path("outcome.json"),
+    clock,
+    part("outcome"),
+  );
   let noticed = "";
 
   const genesis = await openGenesis({
@@ -62,7 +64,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     pacing,
     uuid,
     self,
-    log: log.child({ part: "genesis" }),
+    log: part("genesis"),
     onInit: (record, signal) =>
       runHook(config.onInit ?? [], initPayload(record, self()), { clock, signal, env: deps.hookEnv }),
     registered: () => registration.state().at === "held",
@@ -76,7 +78,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
 
   const registration = openRegistration({
     pacing,
-    log: log.child({ part: "registration" }),
+    log: part("registration"),
     entry: () => view.entry(),
     hello: (address, signal) => peers.ask(address, signal),
     changed() {
@@ -88,28 +90,16 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   });
   const store = openStoreWatch({
     pacing,
-    log: log.child({ part: "store" }),
+    log: part("store"),
     seen: notice,
     lost() {
       genesis.wake();
       view.touch();
     },
   });
-  const view = openView({
-    config,
-    rules,
-    bootId,
-    genesis,
-    peers,
-    outcome,
-    registration,
-    store,
-    self,
-    clock,
-    version: deps.version,
-    memory: deps.memory,
-  });
-  return { rules, bootId, self, credentials, client, peers, outcome, genesis, registration, store, view };
+  const parts = { rules, bootId, self, peers, outcome, genesis, registration, store };
+  const view = openView({ ...parts, config, clock, version: deps.version, memory: deps.memory });
+  return { ...parts, credentials, client, keptOutcome, view };
 
   /** What one look at the store changes here. */
   function notice(lookup: Lookup): void {
@@ -122,7 +112,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     const { settled, seen, phase } = genesis.state();
     const moved = (lookup.genesis?.revision ?? null) !== (seen?.at.revision ?? null);
     // A settled node cares for its record only; one that still waits cares for everybody who comes or goes.
-    if (moved || (news && phase.at !== "open")) genesis.wake();
+    if (moved || (news && phase.at !== "open")) genesis.wake(true);
     if (news && !members.some((m) => m.incarnation === incarnation())) registration.lost();
     if (settled !== null) outcome.update(settled, members);
     view.touch();
@@ -138,6 +128,16 @@ function selfOf({ db, httpAdvAddr }: AgentConfig, id: string, incarnation: () =>
     addr: db.peerAddr ?? "",
   };
   return () => ({ id, incarnation: incarnation(), ...addresses });
+}
+
+/** The outcome, and the file that carries its revision to the next agent; a damaged file costs only that. */
+async function openKeptOutcome(path: string, clock: Clock, log: Log) {
+  const text = await readIfThere(path).catch(() => null);
+  const earlier = text === null ? null : decode(Outcome, text);
+  const outcome = openOutcome(earlier?.ok ? earlier.value : null, () => keptOutcome.changed());
+  const now = () => outcome.current() && `${JSON.stringify(outcome.current())}\n`;
+  const keptOutcome = openKeptFile({ path, text: now, clock, log });
+  return { outcome, keptOutcome };
 }
 
 function rulesOf(config: AgentConfig, nodeId: string): Rules {

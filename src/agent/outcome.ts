@@ -5,7 +5,11 @@ import { byIdentity, type Member, type MemberRef, type Outcome } from "../core/m
 /** Who waits at most, so that waiting callers cannot take all memory. */
 const MOST_WAITERS = 1024;
 
-export function openOutcome() {
+/**
+ * `earlier`: the last outcome of the agent before this one, so that a revision means one outcome across
+ * restarts. `changed` is called after every change.
+ */
+export function openOutcome(earlier: Outcome | null = null, changed: () => void = () => {}) {
   let outcome: Outcome | null = null;
   const waiters = new Set<() => void>();
   const release = () => {
@@ -27,9 +31,11 @@ export function openOutcome() {
             : currentMembers(record, members),
         leader: null,
       };
-      const { revision, ...last } = outcome ?? { revision: 0 };
-      if (JSON.stringify(next) === JSON.stringify(last)) return;
-      outcome = { ...next, revision: revision + 1 };
+      const { revision, ...last } = outcome ?? earlier ?? { revision: 0 };
+      const same = JSON.stringify(next) === JSON.stringify(last);
+      if (same && outcome !== null) return;
+      outcome = { ...next, revision: same ? revision : revision + 1 };
+      changed();
       release();
     },
     /** Lets everybody who waits look again: there will be no outcome, at least for now. */

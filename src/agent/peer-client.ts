@@ -103,11 +103,7 @@ export function openPeerClient(options: PeerClientOptions) {
       }
       if (answer.status !== 200) throw refusal(address, answer);
       const hello = decode(Hello, answer.body);
-      if (!hello.ok)
-        throw new RollcallError(
-          "not_an_agent",
-          `${address} answers, but not as a rollcall agent: ${hello.problem}`,
-        );
+      if (!hello.ok) throw unreadable(address, answer.body, hello.problem);
       remember(address, hello.value.boot_id);
       return hello.value;
     },
@@ -143,6 +139,13 @@ function refusal(address: string, answer: Answer): RollcallError {
   const refused = decode(Refusal, answer.body);
   if (refused.ok) return new RollcallError("refused", `${address} refuses: ${refused.value.error.message}`);
   return new RollcallError("not_an_agent", `${address} is ${naming(answer)}, not a rollcall agent`);
+}
+
+function unreadable(address: string, body: string, problem: string): RollcallError {
+  const later = decode(z.looseObject({ v: z.int().min(VERSION + 1), node_id: z.string() }), body);
+  return later.ok
+    ? new RollcallError("refused", `${address} is a later rollcall: its hello ${problem}`)
+    : new RollcallError("not_an_agent", `${address} answers, but not as a rollcall agent: ${problem}`);
 }
 
 function naming(answer: Answer): string {

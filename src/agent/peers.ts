@@ -8,15 +8,16 @@ import { parseAddress } from "../core/address.ts";
 import { decode, type Hello, type Member, PeerRef } from "../core/model.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reason } from "../lib/errors.ts";
-import { readIfThere, writeSynced } from "../lib/files.ts";
+import { readIfThere } from "../lib/files.ts";
+import { openKeptFile } from "../lib/kept-file.ts";
 import type { Log } from "../lib/log.ts";
 import { bell, withDeadline } from "../lib/loop.ts";
 import type { PeerClient } from "./peer-client.ts";
 
 export const HELLO_LIMIT_MS = 1_000;
-/** Changes that come together are written together. */
-const SETTLE_MS = 200;
-const UNTIL_CHANGE_MS = 3_600_000;
+/** How often a node that has nothing to decide asks who is there, and how long after a change it does so. */
+const SURVEY_MS = 60_000;
+const AFTER_CHANGE_MS = 1_000;
 const MOST_NAME = 256;
 /** Agents remembered beyond the directory. */
 const MOST_PEERS = 256;
@@ -40,7 +41,13 @@ export function openPeers(options: PeersOptions) {
   let members: readonly Member[] = [];
   const others = new Map<string, PeerRef>();
   const contacts = new Map<string, Contact>();
-  const changed = bell();
+  const surveyDue = bell();
+  const file = openKeptFile({
+    path: options.path,
+    text: () => `${JSON.stringify({ v: 1, peers: [...others.values()] })}\n`,
+    clock,
+    log,
+  });
 
   /** Makes room for one more by forgetting who was first known of those that did not answer; false: there is none. */
   const makeRoom = (): boolean => {
@@ -62,7 +69,7 @@ export function openPeers(options: PeersOptions) {
     for (const { incarnation } of before) others.delete(incarnation);
     if (known === undefined && !makeRoom()) return false;
     others.set(ref.incarnation, { id: ref.id, incarnation: ref.incarnation, agent_addr: ref.agent_addr });
-    changed.ring();
+    file.changed();
     return true;
   };
 
@@ -88,6 +95,29 @@ export function openPeers(options: PeersOptions) {
     }
   };
 
+  const askAll = async (signal: AbortSignal): Promise<Hello[]> => {
+    const asked = new Set<string>();
+    const hellos = new Map<string, Hello>();
+    const round = async (addresses: readonly string[]): Promise<void> => {
+      const fresh = addresses.filter((address) => !asked.has(address));
+      for (const address of fresh) asked.add(address);
+      const answers = await Promise.all(fresh.map((address) => ask(address, signal)));
+      const named: string[] = [];
+      for (const hello of answers) {
+        if (hello === null) continue;
+        hellos.set(hello.incarnation, hello);
+        const { node_id: id, incarnation, agent_addr } = hello;
+        if (remember({ id, incarnation, agent_addr }, false)) named.push(agent_addr);
+        for (const ref of hello.peers) if (remember(ref, true)) named.push(ref.agent_addr);
+      }
+      if (named.length > 0) await round(named);
+    };
+    await round(targets());
+    const known = new Set(targets());
+    for (const address of contacts.keys()) if (!known.has(address)) contacts.delete(address);
+    return [...hellos.values()];
+  };
+
   return {
     /** Loads the cache. A damaged cache is an empty one: it is only a hint. */
     async load(): Promise<void> {
@@ -100,54 +130,41 @@ export function openPeers(options: PeersOptions) {
     },
     /** The directory as it is now. */
     see(seen: readonly Member[]): void {
+      if (JSON.stringify(seen) !== JSON.stringify(members)) surveyDue.ring();
       members = seen;
       for (const m of seen) remember(m, false);
     },
     /** An agent said hello; true when that was news. */
     meet: (ref: PeerRef): boolean => remember(ref, false),
     members: () => members,
-    /** Everybody known beyond the directory. */
-    others: () => [...others.values()].filter((o) => !members.some((m) => m.incarnation === o.incarnation)),
+    /**
+     * Everybody known beyond the directory. Where the directory gives a node id to another incarnation, the old
+     * one is known only as long as its agent answers.
+     */
+    others(): PeerRef[] {
+      const now = new Map(members.map((m) => [m.id, m.incarnation]));
+      return [...others.values()].filter(
+        (o) =>
+          now.get(o.id) === undefined ||
+          (now.get(o.id) !== o.incarnation && contacts.get(o.agent_addr)?.ok === true),
+      );
+    },
     contact: (address: string): Contact | null => contacts.get(address) ?? null,
     /** Asks the agent at one address; null when it does not answer in time, or is this one. */
     ask,
     /** Asks everybody known, and everybody they name, at once; agents that do not answer in time are left out. */
-    async askAll(signal: AbortSignal): Promise<Hello[]> {
-      const asked = new Set<string>();
-      const hellos = new Map<string, Hello>();
-      const round = async (addresses: readonly string[]): Promise<void> => {
-        const fresh = addresses.filter((address) => !asked.has(address));
-        for (const address of fresh) asked.add(address);
-        const answers = await Promise.all(fresh.map((address) => ask(address, signal)));
-        const named: string[] = [];
-        for (const hello of answers) {
-          if (hello === null) continue;
-          hellos.set(hello.incarnation, hello);
-          const { node_id: id, incarnation, agent_addr } = hello;
-          if (remember({ id, incarnation, agent_addr }, false)) named.push(agent_addr);
-          for (const ref of hello.peers) if (remember(ref, true)) named.push(ref.agent_addr);
-        }
-        if (named.length > 0) await round(named);
-      };
-      await round(targets());
-      const known = new Set(targets());
-      for (const address of contacts.keys()) if (!known.has(address)) contacts.delete(address);
-      return [...hellos.values()];
-    },
-    /** Keeps the cache on disk, a moment behind. A disk that fails costs a hint, so it is only said. */
-    async run(signal: AbortSignal): Promise<void> {
-      let written = "";
+    askAll,
+    /** Keeps the cache on disk. */
+    run: (signal: AbortSignal) => file.run(signal),
+    /**
+     * Looks from time to time, and soon after the directory changed, who answers: only so does a settled node,
+     * which asks for no decision any more, know who can be reached.
+     */
+    async survey(signal: AbortSignal): Promise<void> {
       while (!signal.aborted) {
-        const text = `${JSON.stringify({ v: 1, peers: [...others.values()] })}\n`;
-        if (text !== written)
-          await writeSynced(options.path, text).then(
-            () => {
-              written = text;
-            },
-            (error: unknown) => log.warn({ error: reason(error) }, "keep the cached peers"),
-          );
-        await changed.wait(clock, UNTIL_CHANGE_MS, signal);
-        await clock.sleep(SETTLE_MS, signal);
+        await surveyDue.wait(clock, SURVEY_MS, signal);
+        await clock.sleep(AFTER_CHANGE_MS, signal);
+        if (!signal.aborted) await askAll(signal);
       }
     },
   };

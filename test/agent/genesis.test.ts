@@ -351,13 +351,16 @@ describe("taking over", () => {
     await all.passUntil(() => others.every((n) => n.settled.length === 1), "two outcomes", 100);
     expect(all.clock.now() - died).toBeGreaterThanOrEqual(TAKE_OVER_MS - 2_500);
     expect(all.clock.now() - died).toBeLessThan(TAKE_OVER_MS + 15_000);
-    expect(recordOf(all)).toMatchObject({ state: "sealed", gen: 2, node: "n2" });
-    expect(others.map((n) => n.settled[0]?.kind)).toEqual(["bootstrap", "join"]);
+    const record = recordOf(all);
+    // Usually n2, which is first in the order; n3 after half a second.
+    const taker = record?.state === "sealed" ? record.node : "";
+    expect(record).toMatchObject({ state: "sealed", gen: 2, node: expect.stringMatching(/^n[23]$/) });
+    for (const one of others) expect(one.settled[0]?.kind).toBe(one.id === taker ? "bootstrap" : "join");
     renew();
     // The old claimer comes back, finds its claim lost, and joins.
     const again = await start(all, "n1", { dir: first.dir, rules });
     await all.passUntil(() => again.settled.length, "n1 to join");
-    expect(again.settled[0]).toMatchObject({ kind: "join", record: { node: "n2" } });
+    expect(again.settled[0]).toMatchObject({ kind: "join", record: { node: taker } });
   });
 });
 

@@ -323,7 +323,7 @@ describe("/v1/outcome", () => {
     await left.catch(() => {});
     await until(() => shown.waiting() === 1, { deadlineMs: 1_000, what: "one to be gone" });
     stop.abort();
-    expect((await other).status).toBe(204);
+    expect((await other).status).toBe(503);
     await turns();
     expect(shown.waiting()).toBe(0);
   });

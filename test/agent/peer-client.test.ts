@@ -349,12 +349,21 @@ describe("what is no agent", () => {
   it.each([
     ["no JSON", "<html>", /is not JSON/],
     ["another shape", '{"status":"ok"}', /invalid|expected/i],
-    ["a later version", JSON.stringify({ ...helloOf("n1"), v: 2 }), /has v 2; this rollcall reads v 1/],
+    ["a version alone", '{"v":2}', /not as a rollcall agent/],
   ])("is told from one that answers 200 with %s", async (_, text, problem) => {
     const addr = await other((_request, answer) => answer.end(text));
     await expect(client().hello(addr, soon())).rejects.toMatchObject({
       code: "not_an_agent",
       message: expect.stringMatching(problem),
+    });
+  });
+
+  it("is told from a later rollcall", async () => {
+    const later = JSON.stringify({ ...helloOf("n1"), v: 2, marker: "of another shape" });
+    const addr = await other((_request, answer) => answer.end(later));
+    await expect(client().hello(addr, soon())).rejects.toMatchObject({
+      code: "refused",
+      message: `${addr} is a later rollcall: its hello has v 2; this rollcall reads v 1`,
     });
   });
 

@@ -251,7 +251,7 @@ describe("the cache", () => {
     const stop = new AbortController();
     const running = peers.run(stop.signal);
     await until(() => lines().length, { deadlineMs: 2_000, what: "the warning" });
-    expect(lines()[0]).toMatchObject({ level: "warn", msg: "keep the cached peers" });
+    expect(lines()[0]).toMatchObject({ level: "warn", msg: "keep a file" });
     stop.abort();
     await running;
     expect(clock.pending()).toBe(0);

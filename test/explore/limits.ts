@@ -80,6 +80,15 @@ export const limits: Readonly<Record<string, Limit>> = {
       scope: { rules: { expect: 1 }, live: false, faults: { rebirth: 1, crash: 1 } },
     },
   },
+  "d: rebirth, and an old node starts while the store is away": {
+    about: "it cannot read that there was one, and opens what it belongs to",
+    scope: { rules: { expect: 1 }, live: false, faults: { rebirth: 1, crash: 1, away: 1 } },
+    shows: "violation",
+    closedBy: {
+      what: "store in reach",
+      scope: { rules: { expect: 1 }, live: false, faults: { rebirth: 1, crash: 1 } },
+    },
+  },
   "e: data lost before their agent saw them": {
     about: "the creator's agent dies right after the first start, and its data are lost before it is back",
     scope: { losesUnseenData: true, faults: { crash: 1, dataWipe: 1 } },

@@ -3,6 +3,7 @@
  * never stuck. Unless said otherwise: two blank nodes, expecting two, `auto`, `single`, no initialisation.
  */
 import type { Kept } from "./cases.ts";
+import { mixed, three } from "./scopes-mixed.ts";
 
 /** Two nodes that expect each other. */
 const two: Record<string, Kept> = {
@@ -121,6 +122,10 @@ const wipedStores: Record<string, Kept> = {
     scope: { faults: { storeWipe: 1, crash: 1, cut: 1, unknown: 1 } },
     long: true,
   },
+  "store wiped and away, both needed": {
+    about: "likewise, with a read that fails",
+    scope: { faults: { storeWipe: 1, crash: 1, cut: 1, away: 1 } },
+  },
   "Consul wiped, both needed": {
     about: "likewise, with two crashes",
     scope: { compare: "init", faults: { storeWipe: 1, crash: 2, cut: 1 } },
@@ -178,99 +183,19 @@ const rebirths: Record<string, Kept> = {
     about: "likewise, with one node enough",
     scope: { live: false, rules: { expect: 1 }, faults: { rebirth: 1, crash: 2 } },
   },
+  "rebirth, store wiped before anyone opened": {
+    about: "likewise, and the store is lost before or after it",
+    scope: {
+      live: false,
+      rules: { expect: 1 },
+      wipeBeforeOpen: true,
+      faults: { rebirth: 1, storeWipe: 1, crash: 1 },
+    },
+    long: true,
+  },
   "rebirth after lost disks": {
     about: "likewise, with nodes that start anew",
     scope: { live: false, faults: { rebirth: 1, crash: 2, diskWipe: 2 } },
-    long: true,
-  },
-};
-
-/** Nodes that are not alike. */
-const mixed: Record<string, Kept> = {
-  "strict, store wiped": {
-    about: "`strict` closes limit a: nobody makes the record but an operator",
-    scope: {
-      rules: { genesis: "strict", expect: 1 },
-      start: "unborn",
-      wipedTo: "empty",
-      live: false,
-      faults: { crash: 1, storeWipe: 1, cut: 1, unknown: 1 },
-    },
-  },
-  "a strict node among others": {
-    about: "an operator initialises; the strict node claims as any other",
-    scope: { nodes: 3, start: "unborn", each: { 0: { genesis: "strict" } }, faults: { crash: 1 } },
-    long: true,
-  },
-  "a node that never creates": {
-    about: "`never` waits and joins",
-    scope: { nodes: 3, each: { 2: { genesis: "never" } }, faults: { crash: 1 } },
-  },
-  "a non-voter": {
-    about: "it is not counted, proposes nothing, and joins",
-    scope: { nodes: 3, each: { 2: { voter: false } }, faults: { crash: 1 } },
-  },
-  "a node with another expectation": {
-    about: "it is not counted, claims nothing, and joins",
-    scope: { nodes: 3, start: "unborn", each: { 2: { expect: 3 } }, faults: { crash: 1 } },
-  },
-  "a node with foreign data": {
-    about: "it is not counted, bootstraps nothing, and joins nothing",
-    scope: { nodes: 3, foreign: [2], faults: { crash: 1 } },
-  },
-  "a node with foreign data, enough alone": {
-    about: "likewise, where it would be the first in the order",
-    scope: { rules: { expect: 1 }, foreign: [0], faults: { crash: 2, unknown: 1 } },
-  },
-};
-
-/** Three nodes. */
-const three: Record<string, Kept> = {
-  "three, a crash and a lost write": {
-    about: "all three are needed",
-    scope: { nodes: 3, rules: { expect: 3 }, faults: { crash: 1, unknown: 1 } },
-    long: true,
-  },
-  "three, two cuts": {
-    about: "likewise",
-    scope: { nodes: 3, rules: { expect: 3 }, faults: { cut: 2 } },
-  },
-  "three, initialised": {
-    about: "likewise, with an initialisation",
-    scope: { nodes: 3, rules: { expect: 3, initialises: true }, faults: { crash: 1 } },
-  },
-  "three, symmetric": {
-    about: "likewise, with the identical list",
-    scope: { nodes: 3, rules: { expect: 3, formation: "symmetric" }, faults: { crash: 1, cut: 1 } },
-    long: true,
-  },
-  "two of three": {
-    about: "any two are enough",
-    scope: { nodes: 3 },
-  },
-  "two of three, a crash": {
-    about: "likewise",
-    scope: { nodes: 3, faults: { crash: 1 } },
-    long: true,
-  },
-  "two of three, a lost write": {
-    about: "likewise",
-    scope: { nodes: 3, faults: { unknown: 1 } },
-    long: true,
-  },
-  "two of three, a cut": {
-    about: "likewise",
-    scope: { nodes: 3, faults: { cut: 1 } },
-    long: true,
-  },
-  "two of three, a crash and a lost write": {
-    about: "likewise; all peers are asked at one moment",
-    scope: { nodes: 3, asks: "atOnce", faults: { crash: 1, unknown: 1 } },
-    long: true,
-  },
-  "two of three, store wiped": {
-    about: "everything is reachable; all peers are asked at one moment",
-    scope: { nodes: 3, asks: "atOnce", faults: { storeWipe: 1 } },
     long: true,
   },
 };
