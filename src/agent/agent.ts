@@ -45,10 +45,10 @@ export async function runAgent(
     opened.push(dataDir.close);
     const node = await openNode(config, deps, dataDir);
     opened.push(node.client.close);
-    // The store's code is loaded while the port is bound; nothing is asked of the store before that.
-    const opening = deps.openProvider();
-    opening.catch(() => {});
-    opened.push(() => closeProvider(opening, deps));
+    // The store's code is loaded first, so that an agent that listens answers at once; the store itself is not
+    // asked before that.
+    const provider = await deps.openProvider();
+    opened.push(() => closeProvider(provider, deps));
     const listening = await serve(config, deps, node, signal);
     opened.push(() => listening.close(GRACE_MS));
     const { id: node_id, incarnation } = node.self();
@@ -56,7 +56,6 @@ export async function runAgent(
       { node_id, incarnation, key: node.rules.key, addr: formatAddress(config.httpAddr) },
       "listening",
     );
-    const provider = await opening;
     opened.push(
       deps.pacing.clock.after(config.bootstrapExpectTimeoutMs, () => {
         if (!node.view.overdue()) return;
@@ -74,10 +73,8 @@ export async function runAgent(
   }
 }
 
-/** However far its opening came; one that cannot be closed in time is left to the end of the process. */
-async function closeProvider(opening: Promise<Provider>, { pacing }: AgentDeps): Promise<void> {
-  const provider = await opening.catch(() => null);
-  if (provider === null) return;
+/** One that cannot be closed in time is left to the end of the process. */
+async function closeProvider(provider: Provider, { pacing }: AgentDeps): Promise<void> {
   const farewell = new AbortController().signal;
   await withDeadline(pacing.clock, farewell, FAREWELL_MS, "close the store", () => provider.close());
 }

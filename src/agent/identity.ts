@@ -5,7 +5,7 @@
 import { statSync, unlinkSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import type { Kept } from "../core/genesis-state.ts";
 import { decode, Sealed, VERSION } from "../core/model.ts";
@@ -47,7 +47,7 @@ export async function openDataDir(
   given: { readonly nodeId: string | null; readonly hostName: string },
   uuid: () => string,
 ): Promise<DataDir> {
-  await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+  await makeDir(dir).catch((error: unknown) => {
     throw new RollcallError("disk", `make the data directory ${dir}: ${reason(error)}`, { cause: error });
   });
   const unlock = await lock(dir);
@@ -85,6 +85,19 @@ export async function openDataDir(
   } catch (error) {
     await unlock();
     throw error;
+  }
+}
+
+/** Node's own recursive mkdir never ends where an existing parent takes no directories, as in /proc. */
+async function makeDir(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return;
+    const above = dirname(resolve(dir));
+    if (codeOf(error) !== "ENOENT" || above === resolve(dir)) throw error;
+    await makeDir(above);
+    await mkdir(dir, { mode: 0o700 });
   }
 }
 

@@ -138,15 +138,15 @@ export function openPeers(options: PeersOptions) {
     meet: (ref: PeerRef): boolean => remember(ref, false),
     members: () => members,
     /**
-     * Everybody known beyond the directory. Where the directory gives a node id to another incarnation, the old
-     * one is known only as long as its agent answers.
+     * Everybody known beyond the directory. Where the directory gives a node id to another incarnation, that one
+     * is known until its agent fails to answer: it may be a second live agent, which a count must hear of.
      */
     others(): PeerRef[] {
       const now = new Map(members.map((m) => [m.id, m.incarnation]));
       return [...others.values()].filter(
         (o) =>
           now.get(o.id) === undefined ||
-          (now.get(o.id) !== o.incarnation && contacts.get(o.agent_addr)?.ok === true),
+          (now.get(o.id) !== o.incarnation && contacts.get(o.agent_addr)?.ok !== false),
       );
     },
     contact: (address: string): Contact | null => contacts.get(address) ?? null,

@@ -20,22 +20,26 @@ export type KeptFileOptions = {
 /** `run` writes whenever `changed` was called and the text is another. A disk that fails is only said: nothing rests on the file. */
 export function openKeptFile({ path, text, clock, log }: KeptFileOptions) {
   const due = bell();
+  let written: string | null = null;
+  const write = async (): Promise<void> => {
+    const now = text();
+    if (now === null || now === written) return;
+    await writeSynced(path, now).then(
+      () => {
+        written = now;
+      },
+      (error: unknown) => log.warn({ error: reason(error) }, "keep a file"),
+    );
+  };
   return {
     changed: () => due.ring(),
     async run(signal: AbortSignal): Promise<void> {
-      let written: string | null = null;
       while (!signal.aborted) {
-        const now = text();
-        if (now !== null && now !== written)
-          await writeSynced(path, now).then(
-            () => {
-              written = now;
-            },
-            (error: unknown) => log.warn({ error: reason(error) }, "keep a file"),
-          );
+        await write();
         await due.wait(clock, UNTIL_CHANGE_MS, signal);
         await clock.sleep(SETTLE_MS, signal);
       }
+      await write();
     },
   };
 }

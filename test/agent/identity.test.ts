@@ -306,3 +306,12 @@ async function leaveDeadSocket(path: string): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
   renameSync(`${path}.dead`, path);
 }
+
+describe("a data directory that cannot be made", () => {
+  it("is one error and not an endless try, also where the parent takes no directories", async () => {
+    for (const dir of ["/proc/rollcall", "/proc/rollcall/deeper"])
+      await expect(openDataDir(dir, { nodeId: "n1", hostName: "h" }, randomUUID)).rejects.toMatchObject({
+        code: "disk",
+      });
+  });
+});

@@ -45,6 +45,22 @@ describe("outcome", () => {
     ]);
   });
 
+  it("goes on with the revision of the agent before it", () => {
+    const first = openOutcome();
+    first.update(settled("existing"), []);
+    first.update(settled("existing"), [memberOf("n2", { api_addr: "10.0.0.2:4001" })]);
+    const same = openOutcome(first.current());
+    expect(same.current()).toBeNull();
+    same.update(settled("existing"), [memberOf("n2", { api_addr: "10.0.0.2:4001" })]);
+    expect(same.current()?.revision).toBe(2);
+    let changes = 0;
+    const other = openOutcome(first.current(), () => {
+      changes += 1;
+    });
+    other.update(settled("existing"), [memberOf("n2", { api_addr: "10.0.0.9:4001" })]);
+    expect([other.current()?.revision, changes]).toEqual([3, 1]);
+  });
+
   it("counts who has joined the same genesis, and nobody else", () => {
     const outcome = openOutcome();
     outcome.update(settled("existing"), [

@@ -181,6 +181,38 @@ describe("asking everybody", () => {
   });
 });
 
+describe("the survey", () => {
+  it("asks once a minute, and soon after the directory changed, so that a settled node knows who answers", async () => {
+    const { peers, clock, asked } = make({ "n2.test:4100": helloOf("n2") });
+    const stop = new AbortController();
+    const running = peers.survey(stop.signal);
+    const pass = async (ms: number) => {
+      for (let left = ms; left > 0; left -= 500) {
+        clock.advance(Math.min(500, left));
+        await turns(2);
+      }
+    };
+    peers.see([memberOf("n1"), memberOf("n2")]);
+    await pass(1_500);
+    expect(asked).toEqual(["n2.test:4100"]);
+    expect(peers.contact("n2.test:4100")).toMatchObject({ ok: true });
+    peers.see([memberOf("n1"), memberOf("n2")]);
+    await pass(50_000);
+    expect(asked).toHaveLength(1);
+    await pass(15_000);
+    expect(asked).toHaveLength(2);
+    // A directory that changes all the time is asked about once a second at most.
+    for (let i = 0; i < 100; i++) {
+      peers.see([memberOf("n2", { boot_id: `b${i}` })]);
+      await pass(100);
+    }
+    expect(asked.length).toBeLessThanOrEqual(13);
+    stop.abort();
+    await running;
+    expect(clock.pending()).toBe(0);
+  });
+});
+
 describe("the cache", () => {
   it("is kept a moment behind, merged, and loaded at the next start", async () => {
     const dir = tempDir("peers");

@@ -1,12 +1,19 @@
 /**
- * The model of two or more nodes and one store around the shipped genesis step function. Every effect is a
- * move of its own, so that a crash, another node or a fault may come between any two; faults are bounded by
- * the scope. What is left out, and why nothing is lost by it:
+ * The model of one to three nodes and one store around the shipped genesis step function. Every effect is a
+ * move of its own, so that a crash, another node or a fault may come between any two: the store takes a
+ * write, the answer is taken in later; every peer is asked at a moment of its own, in any order. Faults are
+ * bounded by the scope. What is left out, and why nothing is lost by it (explore.test.ts compares both):
  *
- * - A step that only its own node can notice (what it says of itself stays the same, and no crash is left
- *   that could tell) is taken at once: it commutes with every other move, and what is wrong stays wrong.
+ * - A result is taken in at once where that changes nothing that the node says of itself: until its next
+ *   effect nobody can tell. Where it does (a claim dropped, a marker gained), it is a move of its own.
+ * - A step on the node's own disk is taken at once where nobody can tell and no crash is left to come between:
+ *   it commutes with every other move, and what is wrong once stays wrong.
  * - A write that can never succeed any more fails at once, for the same reason.
+ * - A node at rest reads next, whatever it saw before; a wake may come at any time.
  * - Worlds that differ in names only are one (naming.ts).
+ *
+ * Politeness and the directory are not modelled: a claimer may be found silent at any time, everybody is
+ * impatient, and everybody is registered; the opposite only makes nodes wait.
  */
 import { openAgents } from "./agents.ts";
 import type { Model } from "./explore.ts";

@@ -150,7 +150,7 @@ const texts: Record<string, Mutant> = {
   },
   "initialised data lost unnoticed": {
     about: "the creator opens an empty directory as the database that it had initialised",
-    scope: { rules: { initialises: true }, faults: { crash: 2, unknown: 1, dataWipe: 1 } },
+    scope: { rules: { initialises: true }, faults: { crash: 1, unknown: 1, dataWipe: 1 } },
     edits: [
       { find: `if (marker === null) return stamp?.done === true;`, replace: `` },
       { find: `if (opened) return stamp === null;`, replace: `return opened && stamp === null;` },

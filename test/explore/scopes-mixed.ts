@@ -12,6 +12,7 @@ export const mixed: Record<string, Kept> = {
       live: false,
       faults: { crash: 1, storeWipe: 1, cut: 1, unknown: 1 },
     },
+    long: true,
   },
   "a strict node among others": {
     about: "an operator initialises; the strict node claims as any other",
@@ -21,6 +22,7 @@ export const mixed: Record<string, Kept> = {
   "a node that never creates": {
     about: "`never` waits and joins",
     scope: { nodes: 3, each: { 2: { genesis: "never" } }, faults: { crash: 1 } },
+    long: true,
   },
   "a non-voter": {
     about: "it is not counted, proposes nothing, and joins",

@@ -27,6 +27,7 @@ const two: Record<string, Kept> = {
   "two, data unwatched": {
     about: "the agents are not told where the data are: safe; limit f says what that costs",
     scope: { watchesData: false, live: false, faults: { crash: 2, unknown: 2, cut: 1, away: 1 } },
+    long: true,
   },
   "two, initialised, data unwatched": {
     about: "what was initialised is known from the stamp alone",
@@ -61,6 +62,7 @@ const lostDisks: Record<string, Kept> = {
   "two, initialised, data lost": {
     about: "what was initialised is gone before the seal, after it, or after the first start",
     scope: { rules: { initialises: true }, faults: { crash: 2, unknown: 1, dataWipe: 1 } },
+    long: true,
   },
   "two, initialised, a disk lost": {
     about: "likewise, the agent's files with it",
@@ -82,6 +84,7 @@ const alone: Record<string, Kept> = {
   "one of two, initialised": {
     about: "likewise, with an initialisation to set aside",
     scope: { rules: { expect: 1, initialises: true }, faults: { crash: 2, unknown: 1, cut: 1 } },
+    long: true,
   },
   "one of two, disk and data lost": {
     about: "likewise, with disks",
@@ -125,6 +128,7 @@ const wipedStores: Record<string, Kept> = {
   "store wiped and away, both needed": {
     about: "likewise, with a read that fails",
     scope: { faults: { storeWipe: 1, crash: 1, cut: 1, away: 1 } },
+    long: true,
   },
   "Consul wiped, both needed": {
     about: "likewise, with two crashes",
@@ -152,6 +156,7 @@ const wipedStores: Record<string, Kept> = {
   "store wiped before anyone opened, two crashes": {
     about: "likewise",
     scope: { rules: { expect: 1 }, wipeBeforeOpen: true, faults: { storeWipe: 1, crash: 2 } },
+    long: true,
   },
   "Consul wiped before anyone opened": {
     about: "likewise, compared by revision and init key",
@@ -161,6 +166,7 @@ const wipedStores: Record<string, Kept> = {
       wipeBeforeOpen: true,
       faults: { storeWipe: 1, crash: 1, unknown: 1 },
     },
+    long: true,
   },
   "store wiped before anyone opened, initialised": {
     about: "likewise, with an initialisation to set aside",
