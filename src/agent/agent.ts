@@ -39,7 +39,7 @@ export async function runAgent(
   try {
     const dataDir = await openDataDir(
       config.dataDir,
-      { nodeId: config.nodeId, hostName: deps.hostName },
+      { key: config.disco.key, nodeId: config.nodeId, hostName: deps.hostName },
       deps.uuid,
     );
     opened.push(dataDir.close);

@@ -60,6 +60,8 @@ export async function openGenesis(options: GenesisOptions) {
   let turnSince: number | null = null;
   let claimerSilentSince: { claim: string; at: number } | null = null;
   let nextTryAt: number | null = null;
+  let initFailure: { readonly problem: string; readonly tries: number } | null = null;
+  const initRetry = backoff(500, 10_000, random);
   /** What it last came to. Looking again, as it does all the time, changes nothing before the look is over. */
   let resting: Phase = state.phase;
   let told = "";
@@ -112,6 +114,7 @@ export async function openGenesis(options: GenesisOptions) {
       data: await lookAt(options.dbDataDir),
       registered: registered.map(({ id, incarnation }) => ({ id, incarnation })),
       hellos,
+      problems: peers.problems(),
       foreignLeader: foreignLeader(seen.leader?.value),
       claimerSilent: isSilent([...registered, ...hellos]),
       impatient,
@@ -131,7 +134,8 @@ export async function openGenesis(options: GenesisOptions) {
             registered: options.registered(),
           };
         } catch (error) {
-          return { type: "unreadable", problem: reason(error) };
+          const of = error instanceof RollcallError && error.code === "disk" ? "database" : "store";
+          return { type: "unreadable", problem: reason(error), of };
         }
       case "save":
         await dataDir.save(effect.kept, effect.aside);
@@ -145,14 +149,18 @@ export async function openGenesis(options: GenesisOptions) {
         return { type: "swapped", result };
       }
       case "initialise": {
-        const retry = backoff(500, 10_000, random);
-        while (!signal.aborted) {
-          const result = await options.onInit(state.seen?.record ?? null, signal);
-          if (result.ok || signal.aborted) break;
-          log.error({ problem: result.problem }, "-on-init failed; it will be run again");
-          await clock.sleep(retry.take(), signal);
+        const result = await options.onInit(state.seen?.record ?? null, signal);
+        if (result.ok) initFailure = null;
+        else if (!signal.aborted) {
+          initFailure = { problem: result.problem, tries: (initFailure?.tries ?? 0) + 1 };
+          log.error(
+            { problem: result.problem, tries: initFailure.tries },
+            "-on-init failed; it will be run again",
+          );
+          options.changed();
+          await clock.sleep(initRetry.take(), signal);
         }
-        return { type: "initialised" };
+        return { type: "initialised", failed: !result.ok };
       }
       case "park":
         return { type: "parked", failure: await park(options.dbDataDir, effect.claimId) };
@@ -176,6 +184,8 @@ export async function openGenesis(options: GenesisOptions) {
     state: () => state,
     /** The state as people and peers see it: its phase is the last one that was more than a look at how things are. */
     shown,
+    /** How `-on-init` last failed, until it succeeds. */
+    initFailure: () => initFailure,
     /** Milliseconds until it looks again by itself, or null while it is at work. */
     nextTryMs: () => (nextTryAt === null ? null : Math.max(0, Math.round(nextTryAt - clock.now()))),
     /** Looks again. `news`: others have come, gone or written, so those before this node get their time anew. */

@@ -5,7 +5,6 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Explanation } from "../core/explain.ts";
 import { decode, type Hello, HelloRequest, type Outcome, type PeerRef } from "../core/model.ts";
 import { parseDuration } from "../lib/duration.ts";
-import { reason } from "../lib/errors.ts";
 import type { Access, Caller, Verdict } from "./access.ts";
 import { HELLO_PATH } from "./peer-client.ts";
 import { ANSWER_HEADER, CALL_HEADER, signAnswer } from "./signature.ts";
@@ -62,9 +61,16 @@ export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
   );
   app.onError((error, c) => {
     view.failed(error);
-    return c.json(problem("internal", reason(error)), 500);
+    // The log has the reason: a caller who has shown no credential is told nothing of our files.
+    return c.json(problem("internal", "the agent cannot answer", "its log says why"), 500);
   });
 
+  // No agent and no tool sends an Origin; a web page that makes somebody's browser ask does.
+  app.use("*", (c, next) =>
+    c.req.header("origin") === undefined
+      ? next()
+      : Promise.resolve(c.json(problem("forbidden", "requests of web pages are not answered"), 403)),
+  );
   app.get("/livez", (c) => c.text("ok\n"));
   app.get("/startupz", (c) =>
     view.outcome() === null ? c.text(`${view.explanation().code}\n`, 503) : c.text("ok\n"),

@@ -15,6 +15,8 @@ import { asName, readIfThere, syncDirectory, writeSynced } from "../lib/files.ts
 const text = z.string().min(1);
 const Identity = z.looseObject({
   v: z.int().min(1).max(VERSION, `is of a later version; this rollcall reads v ${VERSION}`),
+  /** The cluster this directory belongs to: a node never carries its genesis to another key. */
+  key: text,
   node_id: text,
   incarnation: text,
   claim: z
@@ -26,7 +28,7 @@ const Identity = z.looseObject({
 });
 
 /** What the data directory holds: the node's id, and everything the genesis protocol keeps. */
-export type Identity = { readonly nodeId: string; readonly kept: Kept };
+export type Identity = { readonly key: string; readonly nodeId: string; readonly kept: Kept };
 
 export type DataDir = {
   readonly identity: Identity;
@@ -44,7 +46,7 @@ export type DataDir = {
  */
 export async function openDataDir(
   dir: string,
-  given: { readonly nodeId: string | null; readonly hostName: string },
+  given: { readonly key: string; readonly nodeId: string | null; readonly hostName: string },
   uuid: () => string,
 ): Promise<DataDir> {
   await makeDir(dir).catch((error: unknown) => {
@@ -61,13 +63,18 @@ export async function openDataDir(
           hint: "a node keeps its id for life: leave the flag out, or use another -data-dir for another node",
         },
       );
+    if (kept !== null) checkKey(dir, kept, given.key);
     const incarnation = uuid();
     const identity = kept ?? {
+      key: given.key,
       nodeId: given.nodeId ?? given.hostName,
       kept: { incarnation, claim: null, stamp: null, marker: null, opened: false },
     };
     const write = (next: Kept) =>
-      writeSynced(join(dir, FILE), `${JSON.stringify({ v: VERSION, node_id: identity.nodeId, ...next })}\n`);
+      writeSynced(
+        join(dir, FILE),
+        `${JSON.stringify({ v: VERSION, key: identity.key, node_id: identity.nodeId, ...next })}\n`,
+      );
     if (kept === null) {
       await write(identity.kept);
       await syncDirectory(join(dir, ".."));
@@ -102,8 +109,18 @@ async function makeDir(dir: string): Promise<void> {
 }
 
 /** The genesis kept in a data directory, or null when there is none. Takes no lock. Throws `disk` or `damaged`. */
-export async function readMarker(dir: string): Promise<Sealed | null> {
-  return (await readIdentity(dir))?.kept.marker ?? null;
+export async function readMarker(dir: string, key: string): Promise<Sealed | null> {
+  const identity = await readIdentity(dir);
+  if (identity === null) return null;
+  checkKey(dir, identity, key);
+  return identity.kept.marker;
+}
+
+function checkKey(dir: string, kept: Identity, key: string): void {
+  if (kept.key === key) return;
+  throw new RollcallError("usage", `-disco-key: ${dir} belongs to the cluster ${kept.key}, not to ${key}`, {
+    hint: "give every cluster's node its own -data-dir",
+  });
 }
 
 const FILE = "identity.json";
@@ -117,8 +134,8 @@ async function readIdentity(dir: string): Promise<Identity | null> {
     throw new RollcallError("damaged", `${path}: ${decoded.problem}`, {
       hint: "restore the file; or, to make this a new and empty node, move the data directory and the database's away",
     });
-  const { node_id: nodeId, incarnation, claim, stamp, marker, opened } = decoded.value;
-  return { nodeId, kept: { incarnation, claim, stamp, marker, opened } };
+  const { key, node_id: nodeId, incarnation, claim, stamp, marker, opened } = decoded.value;
+  return { key, nodeId, kept: { incarnation, claim, stamp, marker, opened } };
 }
 
 /**

@@ -19,6 +19,8 @@ export const HELLO_LIMIT_MS = 1_000;
 const SURVEY_MS = 60_000;
 const AFTER_CHANGE_MS = 1_000;
 const MOST_NAME = 256;
+/** How far one round of asking follows those who are named or come meanwhile. */
+const MOST_ROUNDS = 8;
 /** Agents remembered beyond the directory. */
 const MOST_PEERS = 256;
 
@@ -98,21 +100,19 @@ export function openPeers(options: PeersOptions) {
   const askAll = async (signal: AbortSignal): Promise<Hello[]> => {
     const asked = new Set<string>();
     const hellos = new Map<string, Hello>();
-    const round = async (addresses: readonly string[]): Promise<void> => {
-      const fresh = addresses.filter((address) => !asked.has(address));
+    const unasked = () => targets().filter((address) => !asked.has(address));
+    // Also those who introduce themselves while others are being asked: whoever counts must hear of them.
+    for (let round = 0, fresh = unasked(); fresh.length > 0 && round < MOST_ROUNDS; round++) {
       for (const address of fresh) asked.add(address);
-      const answers = await Promise.all(fresh.map((address) => ask(address, signal)));
-      const named: string[] = [];
-      for (const hello of answers) {
+      for (const hello of await Promise.all(fresh.map((address) => ask(address, signal)))) {
         if (hello === null) continue;
         hellos.set(hello.incarnation, hello);
         const { node_id: id, incarnation, agent_addr } = hello;
-        if (remember({ id, incarnation, agent_addr }, false)) named.push(agent_addr);
-        for (const ref of hello.peers) if (remember(ref, true)) named.push(ref.agent_addr);
+        remember({ id, incarnation, agent_addr }, false);
+        for (const ref of hello.peers) remember(ref, true);
       }
-      if (named.length > 0) await round(named);
-    };
-    await round(targets());
+      fresh = unasked();
+    }
     const known = new Set(targets());
     for (const address of contacts.keys()) if (!known.has(address)) contacts.delete(address);
     return [...hellos.values()];
@@ -147,6 +147,17 @@ export function openPeers(options: PeersOptions) {
         (o) =>
           now.get(o.id) === undefined ||
           (now.get(o.id) !== o.incarnation && contacts.get(o.agent_addr)?.ok !== false),
+      );
+    },
+    /** What went wrong when each was last asked, by incarnation. */
+    problems(): ReadonlyMap<string, string> {
+      const known = [...members, ...others.values()];
+      return new Map(
+        known.flatMap((m) =>
+          contacts.get(m.agent_addr)?.problem
+            ? [[m.incarnation, contacts.get(m.agent_addr)?.problem ?? ""]]
+            : [],
+        ),
       );
     },
     contact: (address: string): Contact | null => contacts.get(address) ?? null,

@@ -34,6 +34,8 @@ export function openRegistration(options: RegistrationOptions) {
   const { clock, random } = pacing;
   let state: RegistrationState = { at: "announcing" };
   let announced = "";
+  /** Who holds this node's id, and since when this agent has seen that. */
+  let holder: { readonly incarnation: string; readonly since: number } | null = null;
   const due: Bell = bell();
 
   const become = (next: RegistrationState) => {
@@ -59,11 +61,16 @@ export function openRegistration(options: RegistrationOptions) {
     const result = await call("register", (s) => members.announce(member, s));
     if (result.kind === "held") {
       announced = content;
+      holder = null;
       become({ at: "held" });
       return true;
     }
     const answer = await hello(result.by.agent_addr, signal);
-    const alive = answer?.incarnation === result.by.incarnation;
+    if (holder?.incarnation !== result.by.incarnation)
+      holder = { incarnation: result.by.incarnation, since: clock.now() };
+    // A lease that outlives every limit is being renewed: its holder lives, though it does not answer this agent.
+    const outlived = clock.now() - holder.since > 3 * members.ttlMs;
+    const alive = outlived || answer?.incarnation === result.by.incarnation;
     become(alive ? { at: "duplicate", by: result.by } : { at: "lapsing", by: result.by });
     return false;
   };

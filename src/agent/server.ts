@@ -41,6 +41,12 @@ export async function listen(options: {
   server.headersTimeout = 5_000;
   server.requestTimeout = 10_000;
   server.maxConnections = 1_024;
+  // The HTTP server does not know of a connection that is still shaking hands, and would wait for it at the end.
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) =>
       reject(
@@ -59,7 +65,9 @@ export async function listen(options: {
     renew: (next) => (server as unknown as HttpsServer).setSecureContext(tlsOptions(next)),
     close(graceMs) {
       closing ??= new Promise<void>((resolve) => {
-        const cancel = clock.after(graceMs, () => server.closeAllConnections());
+        const cancel = clock.after(graceMs, () => {
+          for (const socket of sockets) socket.destroy();
+        });
         server.close(() => {
           cancel();
           resolve();
@@ -102,5 +110,6 @@ function tlsOptions({ cert, key, ca, clientAuth }: ServerTls) {
     requestCert: clientAuth,
     rejectUnauthorized: false,
     minVersion: "TLSv1.2" as const,
+    handshakeTimeout: 5_000,
   };
 }

@@ -1,7 +1,7 @@
 /** What an agent shows of itself: the pages of its HTTP, its hello, its entry in the directory, its metrics. */
 
 import type { AgentConfig } from "../config.ts";
-import { formatAddress } from "../core/address.ts";
+import { formatAddress, isLoopback, parseAddress } from "../core/address.ts";
 import { type Explanation, explain } from "../core/explain.ts";
 import { type Rules, testimony } from "../core/genesis-state.ts";
 import { type Hello, type Member, type MemberRef, VERSION } from "../core/model.ts";
@@ -52,6 +52,9 @@ export function openView(options: ViewOptions) {
         taken.at === "duplicate" || taken.at === "lapsing"
           ? { by: taken.by.agent_addr, alive: taken.at === "duplicate" }
           : null,
+      initFailure: genesis.initFailure(),
+      loopbackAmongOthers:
+        isLoopback(config.httpAdvAddr.host) && peers.members().some((m) => !isLoopback(hostOf(m.agent_addr))),
       registrationProblem: taken.at === "failing" ? taken.problem : null,
       overdue,
       nextTryMs: genesis.nextTryMs(),
@@ -264,3 +267,8 @@ export function openView(options: ViewOptions) {
 }
 
 type MemberRefLike = { readonly id: string; readonly incarnation: string; readonly agent_addr: string };
+
+function hostOf(address: string): string {
+  const parsed = parseAddress(address, 4100);
+  return parsed.ok ? parsed.value.host : address;
+}

@@ -34,9 +34,12 @@ export type Kept = {
   readonly opened: boolean;
 };
 
+/** What could not be read: the store, or the database's directory. */
+export type Source = "store" | "database";
+
 /** Why a node without a cluster waits. */
 export type Wait =
-  | { readonly on: "store"; readonly problem: string }
+  | { readonly on: "store"; readonly problem: string; readonly of: Source }
   | { readonly on: "no_record" }
   /** The cluster is there, but this node's id in the directory is not (yet) this node's. */
   | { readonly on: "registration" }
@@ -57,7 +60,7 @@ export type Refusal =
   | { readonly code: "park_failed"; readonly problem: string; readonly commands: readonly string[] };
 
 /** What is wrong under a node that has settled. */
-export type Trouble = Refusal | { readonly code: "store"; readonly problem: string };
+export type Trouble = Refusal | { readonly code: "store"; readonly problem: string; readonly of: Source };
 
 /** What the node is doing; exactly one effect is outstanding in every phase but the last three. */
 export type Phase =
@@ -102,7 +105,7 @@ export type Input =
   /** `registered`: this incarnation holds its node id in the directory. */
   | { readonly type: "record"; readonly seen: Seen | null; readonly registered: boolean }
   /** A read or a round of asking failed, or the record cannot be understood. */
-  | { readonly type: "unreadable"; readonly problem: string }
+  | { readonly type: "unreadable"; readonly problem: string; readonly of?: Source }
   | { readonly type: "answers"; readonly answers: Answers }
   | { readonly type: "saved" }
   | {
@@ -111,7 +114,8 @@ export type Input =
         | { readonly kind: "won"; readonly revision: string }
         | { readonly kind: "lost" | "unknown" };
     }
-  | { readonly type: "initialised" }
+  /** `failed`: what the hook left behind is set aside, and it is run again. */
+  | { readonly type: "initialised"; readonly failed?: boolean }
   | {
       readonly type: "parked";
       readonly failure: { readonly problem: string; readonly commands: readonly string[] } | null;

@@ -1,5 +1,5 @@
 /** How a step of the genesis protocol ends: the phase the node is in next, and the one effect it waits for. */
-import { encode, type State, type Step, type Wait } from "./genesis-state.ts";
+import { encode, type Kept, type State, type Step, type Wait } from "./genesis-state.ts";
 import type { GenesisRecord, Sealed } from "./model.ts";
 import type { Versioned } from "./provider.ts";
 
@@ -51,4 +51,19 @@ export function park(state: State, claimId: string): Step {
 /** Nothing follows. */
 export function still(state: State): Step {
   return { state, effects: [] };
+}
+
+/** The record is my claim, or sealed from it. */
+export function isMine(kept: Kept, record: GenesisRecord | null): boolean {
+  return (
+    kept.claim !== null &&
+    record !== null &&
+    record.state !== "unborn" &&
+    record.claim_id === kept.claim.claim_id
+  );
+}
+
+/** The very record that was read: value and revision both. */
+export function sameVersion(a: Versioned, b: Versioned | undefined): boolean {
+  return b !== undefined && a.revision === b.revision && a.value === b.value;
 }

@@ -11,13 +11,13 @@ import {
   type Refusal,
   type Rules,
   type Settled,
+  type Source,
   type State,
   type Step,
   type Trouble,
 } from "./genesis-state.ts";
-import { ask, park, read, save, still, swap, wait } from "./genesis-steps.ts";
-import { type Claimed, type GenesisRecord, memberHash, type Sealed, type Unborn, VERSION } from "./model.ts";
-import type { Versioned } from "./provider.ts";
+import { ask, isMine, park, read, sameVersion, save, still, swap, wait } from "./genesis-steps.ts";
+import { type Claimed, memberHash, type Sealed, type Unborn, VERSION } from "./model.ts";
 import { type Answers, type Seen, tally } from "./quorum.ts";
 
 /** One step. `fresh` is a UUID never used before, consumed or not. */
@@ -32,7 +32,7 @@ export function step(rules: Rules, state: State, input: Input, fresh: string): S
     case "record":
       return onRecord(rules, { ...state, seen: input.seen }, input.registered, fresh);
     case "unreadable":
-      return onUnreadable(state, input.problem);
+      return onUnreadable(state, input.problem, input.of ?? "store");
     case "answers":
       return onAnswers(rules, { ...state, data: input.answers.data }, input.answers, fresh);
     case "saved":
@@ -40,7 +40,7 @@ export function step(rules: Rules, state: State, input: Input, fresh: string): S
     case "swapped":
       return onSwapped(rules, state, input.result);
     case "initialised":
-      return onInitialised(state);
+      return onInitialised(state, input.failed === true);
     case "parked":
       return input.failure === null
         ? forget(state)
@@ -129,10 +129,10 @@ function yieldTo(state: State, marker: Sealed, refusal: Refusal): Step {
   return state.kept.opened ? refuse(state, refusal) : discard(state, marker.genesis_id);
 }
 
-function onUnreadable(state: State, problem: string): Step {
+function onUnreadable(state: State, problem: string, of: Source): Step {
   const { marker, opened } = state.kept;
-  if (marker === null || !opened) return wait(state, { on: "store", problem });
-  return open(state, marker, { code: "store", problem });
+  if (marker === null || !opened) return wait(state, { on: "store", problem, of });
+  return open(state, marker, { code: "store", problem, of });
 }
 
 function onAnswers(rules: Rules, state: State, answers: Answers, fresh: string): Step {
@@ -285,9 +285,11 @@ function onSwapped(rules: Rules, state: State, result: Extract<Input, { type: "s
   return read(won);
 }
 
-function onInitialised(state: State): Step {
+function onInitialised(state: State, failed: boolean): Step {
   const { claim } = state.kept;
   if (claim === null) return read(state);
+  if (failed)
+    return park({ ...state, data: state.data === "unknown" ? "unknown" : "present" }, claim.claim_id);
   return save(
     { ...state, data: "present", kept: { ...state.kept, stamp: { claim_id: claim.claim_id, done: true } } },
     "read",
@@ -342,17 +344,4 @@ function refuse(state: State, refusal: Refusal): Step {
 
 function blank(incarnation: string): Kept {
   return { incarnation, claim: null, stamp: null, marker: null, opened: false };
-}
-
-function isMine(kept: Kept, record: GenesisRecord | null): boolean {
-  return (
-    kept.claim !== null &&
-    record !== null &&
-    record.state !== "unborn" &&
-    record.claim_id === kept.claim.claim_id
-  );
-}
-
-function sameVersion(a: Versioned, b: Versioned | undefined): boolean {
-  return b !== undefined && a.revision === b.revision && a.value === b.value;
 }

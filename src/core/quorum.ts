@@ -18,6 +18,8 @@ export type Answers = {
   readonly registered: readonly { readonly id: string; readonly incarnation: string }[];
   /** Agents that answered, registered, cached or met; never this node. An agent that did not answer is not here. */
   readonly hellos: readonly Hello[];
+  /** What went wrong when agents were asked, by incarnation. */
+  readonly problems?: ReadonlyMap<string, string>;
   /** The node named by a leader record that a database wrote itself, or null. */
   readonly foreignLeader: string | null;
   /** The claimer's registration is gone and its agent has been silent for the take-over time. */
@@ -84,7 +86,7 @@ export function tally(seen: Seen, key: string, answers: Answers): Tally {
       identity(entry) !== identity(answers.self) &&
       !answers.hellos.some((h) => h.incarnation === entry.incarnation)
     )
-      notCounted.push(uncounted(entry, "no_answer"));
+      notCounted.push({ ...uncounted(entry, "no_answer"), ...problemOf(answers, entry.incarnation) });
   return {
     counted: counted.sort(byIdentity),
     notCounted: notCounted.sort(byIdentity),
@@ -133,6 +135,11 @@ export function presume(
 export function refOf(hello: Hello): MemberRef {
   const { node_id: id, incarnation, agent_addr, api_addr, addr } = hello;
   return { id, incarnation, agent_addr, api_addr, addr };
+}
+
+function problemOf({ problems }: Answers, incarnation: string): { detail?: string } {
+  const detail = problems?.get(incarnation);
+  return detail === undefined ? {} : { detail };
 }
 
 type Objection = { readonly why: NotCounted["why"]; readonly detail?: string };

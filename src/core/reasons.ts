@@ -14,6 +14,10 @@ export type Facts = {
   readonly reachable: number;
   /** The agent that holds this node's id in the directory, and whether it is alive. */
   readonly idTaken: { readonly by: string; readonly alive: boolean } | null;
+  /** How -on-init last failed, or null. */
+  readonly initFailure: { readonly problem: string; readonly tries: number } | null;
+  /** This agent advertises loopback, and others are elsewhere. */
+  readonly loopbackAmongOthers: boolean;
   /** Why this node cannot register, or null. */
   readonly registrationProblem: string | null;
   readonly overdue: boolean;
@@ -35,13 +39,26 @@ export function reasonOf(facts: Facts): Reason {
     case "refused":
       return refusalReason(facts, phase.refusal);
     default:
-      return busyReason(state);
+      return facts.initFailure === null ? busyReason(state) : initReason(facts.initFailure);
   }
 }
 
+function initReason({ problem, tries }: { problem: string; tries: number }): Reason {
+  return {
+    code: "on_init_failing",
+    summary: `This node's claim stands, but its database cannot be initialised: -on-init failed ${tries} time${tries === 1 ? "" : "s"}, last with: ${problem}.`,
+    unblock: [
+      "Repair what the command needs; it is run again by itself, each time on an empty directory.",
+      "Or stop this agent: after its lease and 15 s of silence another voter takes over.",
+    ],
+  };
+}
+
 function settledReason(facts: Facts, { kind, record }: Settled): Reason {
+  if (facts.idTaken?.alive) return takenReason(facts.rules, facts.idTaken);
   const { trouble } = facts.state;
   if (trouble !== null && trouble.code !== "store") return refusalReason(facts, trouble);
+  if (trouble?.of === "database") return directoryReason(trouble.problem);
   if (trouble !== null)
     return {
       code: "store",
@@ -54,6 +71,16 @@ function settledReason(facts: Facts, { kind, record }: Settled): Reason {
     existing: "this node is part of the cluster",
   };
   return { code: "settled", summary: `Settled: ${what[kind]}, genesis ${record.genesis_id}.`, unblock: [] };
+}
+
+function directoryReason(problem: string): Reason {
+  return {
+    code: "database_directory",
+    summary: `Cannot tell whether the database has data: ${problem}.`,
+    unblock: [
+      "Let the agent list -db-data-dir; it tries again by itself, and neither creates nor joins before that.",
+    ],
+  };
 }
 
 function busyReason({ phase, seen }: State): Reason {
@@ -86,7 +113,8 @@ function takenReason({ nodeId }: Rules, { by, alive }: { by: string; alive: bool
       };
 }
 
-function waitReason({ rules, state, overdue, registrationProblem }: Facts, wait: Wait): Reason {
+function waitReason(facts: Facts, wait: Wait): Reason {
+  const { rules, overdue, registrationProblem } = facts;
   const late = overdue ? " This takes longer than -bootstrap-expect-timeout." : "";
   const of = (code: string, summary: string, ...unblock: string[]): Reason => ({
     code,
@@ -95,6 +123,7 @@ function waitReason({ rules, state, overdue, registrationProblem }: Facts, wait:
   });
   switch (wait.on) {
     case "store":
+      if (wait.of === "database") return directoryReason(wait.problem);
       return of(
         "store",
         `Waiting for the store: ${wait.problem}.`,
@@ -122,7 +151,7 @@ function waitReason({ rules, state, overdue, registrationProblem }: Facts, wait:
       return expectMismatch(rules, wait.recordExpect, of);
     case "voters":
       if (registrationProblem !== null) return cannotRegister(rules, registrationProblem, of);
-      return votersReason(rules, state, of);
+      return votersReason(facts, of);
     case "claimant":
       return of(
         "claimant",
@@ -157,7 +186,7 @@ function waitReason({ rules, state, overdue, registrationProblem }: Facts, wait:
 type Make = (code: string, summary: string, ...unblock: string[]) => Reason;
 
 function noRecord({ genesis, voter, key }: Rules, of: Make): Reason {
-  const init = `Run \`rollcall genesis init -disco-key ${key} -bootstrap-expect N\` with the agents' flags, once.`;
+  const init = `Run \`rollcall genesis init -disco-key ${key} -bootstrap-expect N -confirm ${key}\` with the agents' flags, once.`;
   if (voter && genesis === "strict")
     return of(
       "no_record",
@@ -176,7 +205,7 @@ function noRecord({ genesis, voter, key }: Rules, of: Make): Reason {
 function foreignLeader({ key }: Rules, leader: string, of: Make): Reason {
   return of(
     "foreign_leader",
-    `There is no genesis record, but a leader record that a database wrote itself: ${leader}. Nothing is created beside it.`,
+    `No cluster was made by rollcall, but there is a leader record that a database wrote itself: ${leader}. Nothing is created beside it.`,
     "If that cluster is alive, this node's database must join it by its own means.",
     `If it is gone for good, delete the key ${key}/leader.`,
   );
@@ -199,7 +228,9 @@ function cannotRegister({ key, nodeId }: Rules, problem: string, of: Make): Reas
   );
 }
 
-function votersReason({ expect, nodeId }: Rules, { tally }: State, of: Make): Reason {
+function votersReason({ rules, state, loopbackAmongOthers }: Facts, of: Make): Reason {
+  const { expect, nodeId } = rules;
+  const { tally } = state;
   const counted = tally?.counted ?? [];
   const names = counted.map((m) => (m.id === nodeId ? `${m.id} (this node)` : m.id)).join(", ");
   const others = (tally?.notCounted ?? []).map((n) => `${n.id} ${notCountedText(n)}`);
@@ -208,6 +239,9 @@ function votersReason({ expect, nodeId }: Rules, { tally }: State, of: Make): Re
     "voters",
     `${counted.length} of ${expect} voters are there${names === "" ? "" : `: ${names}`}. ${missing} more must register and answer.`,
     ...others.map((text) => `Not counted: ${text}.`),
+    ...(loopbackAmongOthers
+      ? ["This agent advertises a loopback address, which others cannot reach: give -http-adv-addr."]
+      : []),
     `Start ${missing} more voter${missing === 1 ? "" : "s"} with this -disco-key and -bootstrap-expect ${expect}, reachable at their -http-adv-addr.`,
   );
 }
@@ -258,7 +292,7 @@ function refusalReason({ rules, state }: Facts, refusal: Refusal): Reason {
 export function notCountedText({ why, detail }: NotCounted): string {
   switch (why) {
     case "no_answer":
-      return "is registered but its agent does not answer";
+      return `is registered but does not answer this agent${detail === undefined ? "" : `: ${detail}`}`;
     case "not_registered":
       return "is not in the members directory (yet)";
     case "duplicate_node_id":

@@ -162,7 +162,7 @@ describe("every path", () => {
     }
   });
 
-  it("answers its own failure with 500 in one line, and passes it on to be logged", async () => {
+  it("answers its own failure with 500, tells strangers nothing of it, and passes it on to be logged", async () => {
     const failures: unknown[] = [];
     const { get } = make({
       state: () => {
@@ -171,8 +171,24 @@ describe("every path", () => {
       failed: (error) => void failures.push(error),
     });
     const { status, body } = await get("/v1/state");
-    expect([status, errorOf(body)]).toEqual([500, { code: "internal", message: "broken", hint: "" }]);
+    expect([status, errorOf(body)]).toEqual([
+      500,
+      { code: "internal", message: "the agent cannot answer", hint: "its log says why" },
+    ]);
     expect(failures).toHaveLength(1);
+  });
+});
+
+describe("a web page", () => {
+  it("gets no answer, whatever it makes a browser ask", async () => {
+    const { app } = make();
+    for (const [path, method] of [
+      ["/v1/state", "GET"],
+      ["/v1/peer/hello", "POST"],
+    ] as const) {
+      const reply = await app.request(path, { method, headers: { origin: "http://evil.example" } });
+      expect(reply.status).toBe(403);
+    }
   });
 });
 

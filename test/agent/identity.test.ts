@@ -23,7 +23,7 @@ import { mounted } from "./support/mounted.ts";
 import { sealedBy } from "./support/records.ts";
 
 const open = (dir: string, nodeId: string | null = null) =>
-  openDataDir(dir, { nodeId, hostName: "host-1" }, randomUUID);
+  openDataDir(dir, { key: "rollcall", nodeId, hostName: "host-1" }, randomUUID);
 
 /** Opens, looks and closes. */
 async function look<T>(dir: string, work: (opened: DataDir) => T | Promise<T>, nodeId: string | null = null) {
@@ -58,6 +58,7 @@ describe("identity", () => {
       });
       expect(JSON.parse(readFileSync(join(dir, "identity.json"), "utf8"))).toEqual({
         v: 1,
+        key: "rollcall",
         node_id: "host-1",
         ...identity.kept,
       });
@@ -84,9 +85,11 @@ describe("identity", () => {
       },
       "n1",
     );
-    await look(dir, ({ identity }) => expect(identity).toEqual({ nodeId: "n1", kept: first }));
+    await look(dir, ({ identity }) =>
+      expect(identity).toEqual({ key: "rollcall", nodeId: "n1", kept: first }),
+    );
     await look(dir, ({ identity }) => expect(identity.nodeId).toBe("n1"), "n1");
-    expect(await readMarker(dir)).toEqual(marker);
+    expect(await readMarker(dir, "rollcall")).toEqual(marker);
   });
 
   it("refuses another -node-id as usage, and changes nothing", async () => {
@@ -102,8 +105,23 @@ describe("identity", () => {
     expect(readdirSync(dir)).toEqual(["identity.json"]);
   });
 
+  it("belongs to one cluster: under another key it is refused, and gives no marker", async () => {
+    const dir = tempDir("identity");
+    await look(dir, () => {}, "n1");
+    const before = readFileSync(join(dir, "identity.json"), "utf8");
+    const given = { key: "other/orders", nodeId: "n1", hostName: "h" };
+    const refused = {
+      code: "usage",
+      message: expect.stringMatching(/^-disco-key: .*rollcall.*other\/orders/),
+    };
+    await expect(openDataDir(dir, given, randomUUID)).rejects.toMatchObject(refused);
+    await expect(readMarker(dir, "other/orders")).rejects.toMatchObject(refused);
+    expect(readFileSync(join(dir, "identity.json"), "utf8")).toBe(before);
+  });
+
   const good = {
     v: 1,
+    key: "rollcall",
     node_id: "n1",
     incarnation: "x",
     claim: null,
@@ -131,11 +149,11 @@ describe("identity", () => {
     });
     expect(readFileSync(path, "utf8")).toBe(text);
     expect(readdirSync(dir)).toEqual(["identity.json"]);
-    await expect(readMarker(dir)).rejects.toMatchObject({ code: "damaged" });
+    await expect(readMarker(dir, "rollcall")).rejects.toMatchObject({ code: "damaged" });
   });
 
   it("has no marker where there is no file", async () => {
-    expect(await readMarker(tempDir("identity"))).toBeNull();
+    expect(await readMarker(tempDir("identity"), "rollcall")).toBeNull();
   });
 
   it("keeps a marker that is given up in a file of its own", async () => {
@@ -143,7 +161,7 @@ describe("identity", () => {
     const aside = sealedBy("n1", "g1");
     await look(dir, ({ identity, save }) => save(identity.kept, aside));
     expect(JSON.parse(readFileSync(join(dir, "marker.g1.json"), "utf8"))).toEqual(aside);
-    expect(await readMarker(dir)).toBeNull();
+    expect(await readMarker(dir, "rollcall")).toBeNull();
   });
 
   it("keeps a marker beside it whatever its genesis is called, and nowhere else", async () => {
@@ -310,7 +328,9 @@ async function leaveDeadSocket(path: string): Promise<void> {
 describe("a data directory that cannot be made", () => {
   it("is one error and not an endless try, also where the parent takes no directories", async () => {
     for (const dir of ["/proc/rollcall", "/proc/rollcall/deeper"])
-      await expect(openDataDir(dir, { nodeId: "n1", hostName: "h" }, randomUUID)).rejects.toMatchObject({
+      await expect(
+        openDataDir(dir, { key: "rollcall", nodeId: "n1", hostName: "h" }, randomUUID),
+      ).rejects.toMatchObject({
         code: "disk",
       });
   });

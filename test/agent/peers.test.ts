@@ -125,6 +125,37 @@ describe("asking everybody", () => {
     expect(asked.sort()).toEqual(["also-n2.test:4100", "n2.test:4100", "n3.test:4100", "n4.test:4100"]);
   });
 
+  it("asks those too who introduce themselves while it asks others", async () => {
+    const { peers } = make({
+      "n2.test:4100": () => {
+        peers.meet(peerOf("n3"));
+        return helloOf("n2", { peers: [peerOf("n3")] });
+      },
+      "n3.test:4100": () => {
+        peers.meet(peerOf("n4"));
+        return helloOf("n3");
+      },
+      "n4.test:4100": helloOf("n4"),
+    });
+    peers.see([memberOf("n2")]);
+    expect((await peers.askAll(never())).map((h) => h.node_id)).toEqual(["n2", "n3", "n4"]);
+  });
+
+  it("ends although somebody new comes all the time", async () => {
+    const answers: Answers = {};
+    const { peers, asked } = make(answers);
+    let last = 0;
+    const comes = (): Hello => {
+      const id = `p${++last}`;
+      answers[`${id}.test:4100`] = comes;
+      peers.meet(peerOf(id));
+      return helloOf(`p${last - 1}`);
+    };
+    comes();
+    await peers.askAll(never());
+    expect(asked.length).toBeLessThanOrEqual(8);
+  });
+
   it("leaves out who does not answer and says why", async () => {
     const { peers } = make({
       "n2.test:4100": helloOf("n2"),

@@ -57,6 +57,8 @@ function explained({ rules: more, state, facts }: Given): Explanation {
     reachable: 1,
     idTaken: null,
     registrationProblem: null,
+    initFailure: null,
+    loopbackAmongOthers: false,
     overdue: false,
     nextTryMs: 300,
     ...facts,
@@ -86,7 +88,7 @@ type Row<T> = {
 describe("a wait", () => {
   const table: { [On in Wait["on"]]: Row<Extract<Wait, { on: On }>> } = {
     store: {
-      given: { on: "store", problem: "read genesis: connection refused" },
+      given: { on: "store", of: "store", problem: "read genesis: connection refused" },
       names: ["connection refused"],
     },
     no_record: {
@@ -142,7 +144,7 @@ describe("a wait", () => {
     );
     expect(said.summary).toBe("1 of 3 voters are there: n1 (this node). 2 more must register and answer.");
     expect(said.unblock).toEqual([
-      "Not counted: n2 is registered but its agent does not answer.",
+      "Not counted: n2 is registered but does not answer this agent.",
       "Not counted: n3 was started with -bootstrap-expect 5.",
       "Start 2 more voters with this -disco-key and -bootstrap-expect 3, reachable at their -http-adv-addr.",
     ]);
@@ -244,13 +246,53 @@ describe("a settled node", () => {
 
   it("is never overdue, and not troubled by its registration", () => {
     const settled: Settled = { kind: "join", record: sealed };
-    const facts = { overdue: true, registrationProblem: "denied", idTaken: { by: "x", alive: true } };
+    const facts = { overdue: true, registrationProblem: "denied", idTaken: { by: "x", alive: false } };
     const said = explained({ state: { settled, phase: { at: "open" } }, facts });
     expect(said).toMatchObject({ code: "settled", overdue: false });
   });
 
+  it("says so when another live agent has taken its node id", () => {
+    const settled: Settled = { kind: "join", record: sealed };
+    const facts = { idTaken: { by: "10.0.0.9:4100", alive: true } };
+    const said = explained({ state: { settled, phase: { at: "open" } }, facts });
+    expect(said.code).toBe("duplicate_node_id");
+    expect(said.summary).toContain("10.0.0.9:4100");
+  });
+
+  it("tells a database's directory that cannot be looked at from a store that is away", () => {
+    const wait: Wait = { on: "store", of: "database", problem: "look at /db: EACCES" };
+    const trouble: Trouble = { code: "store", of: "database", problem: "look at /db: EACCES" };
+    const settled: Settled = { kind: "join", record: sealed };
+    for (const state of [
+      { phase: { at: "waiting", wait } },
+      { settled, trouble, phase: { at: "open" } },
+    ] as const)
+      expect(explained({ state })).toMatchObject({
+        code: "database_directory",
+        summary: expect.stringContaining("EACCES"),
+      });
+  });
+
+  it("says how often and how -on-init failed, and that it is run again", () => {
+    const facts = { initFailure: { problem: "initdb: exit 1", tries: 3 } };
+    const said = explained({ state: { phase: { at: "initialising" } }, facts });
+    expect(said).toMatchObject({
+      code: "on_init_failing",
+      summary: expect.stringMatching(/3 times.*initdb: exit 1/),
+    });
+    expect(said.unblock.join(" ")).toContain("run again");
+  });
+
+  it("says that a loopback address is of no use to members elsewhere", () => {
+    const said = explained({
+      state: { phase: { at: "waiting", wait: { on: "voters" } } },
+      facts: { loopbackAmongOthers: true },
+    });
+    expect(said.unblock.join(" ")).toContain("-http-adv-addr");
+  });
+
   it("says that the store is away, and that nothing is lost by it", () => {
-    const trouble: Trouble = { code: "store", problem: "read genesis: connection refused" };
+    const trouble: Trouble = { code: "store", of: "store", problem: "read genesis: connection refused" };
     const settled: Settled = { kind: "join", record: sealed };
     const said = explained({ state: { settled, trouble, phase: { at: "open" } } });
     promised(said);
@@ -289,7 +331,10 @@ describe("registering", () => {
       expect(said.summary).toContain(problem);
       expect(said.unblock.join(" ")).toContain("prod/orders/members/n1");
     }
-    const store = waiting({ on: "store", problem: "refused" }, { facts: { registrationProblem: problem } });
+    const store = waiting(
+      { on: "store", of: "store", problem: "refused" },
+      { facts: { registrationProblem: problem } },
+    );
     expect(store.code).toBe("store");
   });
 });

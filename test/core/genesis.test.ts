@@ -200,7 +200,7 @@ describe("a node with a marker", () => {
       "start → read",
       "unreadable: connection refused → settle: existing g",
     ]);
-    expect(unseen?.state().trouble).toEqual({ code: "store", problem: "connection refused" });
+    expect(unseen?.state().trouble).toMatchObject({ code: "store", problem: "connection refused" });
   });
 
   it("that has never opened waits while the store is away", () => {
@@ -329,6 +329,19 @@ describe("a database's data", () => {
     ).toEqual([
       "start → read",
       "claimed(c by a) → park c",
+      "parked → save claim c",
+      "saved → read",
+      "claimed(c by a) → save claim c, stamp c",
+    ]);
+  });
+
+  it("of a hook that failed are set aside, and it is run again", () => {
+    const a = nodeAt({ initialises: true }, disk({ claim: claim("c") }));
+    a.tell(start, record(at(claimed("c", "a"))), saved);
+    expect(
+      a.tell({ type: "initialised", failed: true }, parked, saved, record(at(claimed("c", "a")))),
+    ).toEqual([
+      "initialised → park c",
       "parked → save claim c",
       "saved → read",
       "claimed(c by a) → save claim c, stamp c",

@@ -227,6 +227,7 @@ function recordLine(of: GenesisRecord | null): string {
 }
 
 function restLine({ phase, trouble }: State): string {
+  if (phase.at === "waiting" && phase.wait.on === "store") return `wait: store ${phase.wait.problem}`;
   if (phase.at === "waiting") return `wait: ${Object.values(phase.wait).join(" ")}`;
   if (phase.at === "refused") return `refuse: ${Object.values(phase.refusal).flat().join(" ")}`;
   return trouble === null ? phase.at : `${phase.at}: ${Object.values(trouble).flat().join(" ")}`;

@@ -17,7 +17,7 @@ import {
 } from "./node.ts";
 import type { Faults, Protocol, Scope } from "./scope.ts";
 
-/** How far a node goes by itself: while a crash may still come between two steps, every step is a move. */
+/** How far a node goes by itself: while a fault may still come between two steps, every step is a move. */
 export type Alone = "nothing" | "unseen";
 
 const KEY = "k";
@@ -145,7 +145,7 @@ export function openAgents(protocol: Protocol, scope: Scope, naming: Naming, red
     wording,
     reduced,
     /** How far nodes go alone in this world. */
-    alone: (left: Faults): Alone => (reduced && left.crash === 0 ? "unseen" : "nothing"),
+    alone: (left: Faults): Alone => (reduced && left.crash === 0 && left.hook === 0 ? "unseen" : "nothing"),
     blank: (index: number, incarnation: string, made?: number) => node(blankFacts(index, incarnation, made)),
     /** The node with some facts changed from outside; `what` names the change. */
     change(from: Node, what: string, changed: Partial<Facts>): Node {
@@ -171,6 +171,11 @@ export function openAgents(protocol: Protocol, scope: Scope, naming: Naming, red
         const taken = onward(facts, wrong === null ? alone : "nothing");
         return { node: taken.node, started: taken.started ?? started, wrong: wrong ?? taken.wrong };
       }),
+    /** The node after its initialisation hook failed and left something behind. */
+    fail: (from: Node, alone: Alone): Taken | null =>
+      remembered(from, `fail ${alone}`, () =>
+        onward(step({ ...from, data: "present" }, { type: "initialised", failed: true }), alone),
+      ),
     /** The node as far as it goes alone. */
     onward: (from: Node, alone: Alone): Taken | null =>
       remembered(from, `onward ${alone}`, () => onward(from, alone)),

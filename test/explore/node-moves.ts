@@ -79,6 +79,11 @@ function* perform(here: Here): Iterable<Move<World>> {
     const what = starting !== null ? `database starts (${starting.kind})` : ownLabel(doing);
     yield moved(`${name} ${what}`, withTaken(world, index, agents.proceed(node, agents.alone(world.left))));
   }
+  if (doing?.type === "initialise" && world.left.hook > 0) {
+    const left = spend(world.left, "hook");
+    const failed = withTaken({ ...world, left }, index, agents.fail(node, agents.alone(left)));
+    yield moved(`${name} fails to initialise its database`, calmed(agents, failed), true);
+  }
   if (doing?.type === "read") yield* reading(here);
   else if (doing?.type === "ask") yield* asking(here);
   else if (doing?.type === "swap") yield* swapping(here, doing);

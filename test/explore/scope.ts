@@ -23,6 +23,8 @@ export type Faults = {
   readonly cut: number;
   /** A read of the record that fails. */
   readonly away: number;
+  /** An initialisation hook that fails when it has written something. */
+  readonly hook: number;
   /** The data directory of a stopped node is lost, the agent's own files with it. */
   readonly diskWipe: number;
   /** Only the database's data of a stopped node are lost. */
@@ -86,6 +88,7 @@ const plain: Scope = {
     unknown: 0,
     cut: 0,
     away: 0,
+    hook: 0,
     diskWipe: 0,
     dataWipe: 0,
     storeWipe: 0,

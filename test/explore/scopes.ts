@@ -24,6 +24,10 @@ const two: Record<string, Kept> = {
     about: "a hook initialises the database between claim and seal",
     scope: { rules: { initialises: true }, faults: { crash: 2, unknown: 2, cut: 1 } },
   },
+  "two, initialised, a failing hook": {
+    about: "the hook fails and leaves something behind",
+    scope: { rules: { initialises: true }, faults: { crash: 1, unknown: 1, cut: 1, hook: 2 } },
+  },
   "two, data unwatched": {
     about: "the agents are not told where the data are: safe; limit f says what that costs",
     scope: { watchesData: false, live: false, faults: { crash: 2, unknown: 2, cut: 1, away: 1 } },

@@ -4,7 +4,7 @@ import { RollcallError } from "../../../src/lib/errors.ts";
 
 const [dir = "", nodeId = "held"] = process.argv.slice(2);
 try {
-  await openDataDir(dir, { nodeId, hostName: "host" }, () => globalThis.crypto.randomUUID());
+  await openDataDir(dir, { key: "rollcall", nodeId, hostName: "host" }, () => globalThis.crypto.randomUUID());
   process.stdout.write("open\n");
   setInterval(() => {}, 1_000);
 } catch (error) {

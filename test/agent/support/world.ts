@@ -84,7 +84,11 @@ export function world(): World {
 async function openNode(all: World, id: string, options: NodeOptions): Promise<WorldNode> {
   const { clock, memory, hellos } = all;
   const dir = options.dir ?? tempDir(id);
-  const dataDir = await openDataDir(join(dir, "data"), { nodeId: id, hostName: "host" }, randomUUID);
+  const dataDir = await openDataDir(
+    join(dir, "data"),
+    { key: "rollcall", nodeId: id, hostName: "host" },
+    randomUUID,
+  );
   const rules: Rules = {
     key: "rollcall",
     nodeId: id,
