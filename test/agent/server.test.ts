@@ -89,6 +89,19 @@ describe("listening", () => {
     expect(performance.now() - began).toBeLessThan(2_000);
   });
 
+  it("is not held by a connection that never finishes its TLS handshake", async () => {
+    const server = await serve(shows(await makeCertificates([])));
+    const silent = createConnection(server.port, "127.0.0.1");
+    silent.on("error", () => {});
+    await until(() => silent.readyState === "open", { deadlineMs: 2_000, what: "the connection" });
+    let closed = false;
+    void server.close(50).then(() => {
+      closed = true;
+    });
+    await until(() => closed, { deadlineMs: 3_000, what: "the server to close" });
+    silent.destroy();
+  });
+
   it("lets a running request end within the grace", async () => {
     const server = await serve();
     const slow = request(`${server.url}/slow`);

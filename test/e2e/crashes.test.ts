@@ -165,6 +165,29 @@ onBothStores("crashes", (store) => {
     expect((await a.settled()).kind).toBe("bootstrap");
   });
 
+  it("runs a failing -on-init again on an empty directory, and says so until it succeeds", async () => {
+    const key = freshKey();
+    const { args, others } = await three(key);
+    const a = await fleet.one("a", []);
+    await a.kill();
+    const db = join(a.dir, "db");
+    const hook = join(a.dir, "init.sh");
+    mkdirSync(db);
+    // As initdb does: it refuses a directory that is not empty.
+    writeFileSync(
+      hook,
+      `#!/bin/sh\n[ -z "$(ls ${db})" ] || { echo "not empty" >&2; exit 1; }\necho half >${db}/data\n[ -e ${a.dir}/good ] || { echo "no memory" >&2; exit 1; }\n`,
+    );
+    chmodSync(hook, 0o755);
+    await a.restart({ args: [...args, "-db-data-dir", db, "-on-init", hook] });
+    await a.waitsFor("voters");
+    const b = await fleet.one("b", others);
+    expect((await a.waitsFor("on_init_failing")).summary).toContain("no memory");
+    writeFileSync(join(a.dir, "good"), "");
+    await oneGenesis([a, b]);
+    expect((await a.settled()).kind).toBe("bootstrap");
+  });
+
   it("takes over from a claimer that sleeps, which then parks what it initialised and joins", async () => {
     const key = freshKey();
     const { args, others } = await three(key);

@@ -20,6 +20,10 @@ export type AgentOptions = {
   /** Flags beside -node-id, -http-addr and -data-dir. */
   readonly args: readonly string[];
   readonly address?: string;
+  /** Listen on every interface, and advertise the address. */
+  readonly everywhere?: boolean;
+  /** How to ask it when it serves TLS. */
+  readonly tls?: RequestOptions["tls"];
   /** A data directory of an earlier agent. */
   readonly dir?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -71,7 +75,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         "-node-id",
         options.id,
         "-http-addr",
-        addr(),
+        options.everywhere ? `0.0.0.0:${port}` : addr(),
+        ...(options.everywhere ? ["-http-adv-addr", addr()] : []),
         "-data-dir",
         join(dir, "data"),
         "-log-format",
@@ -82,7 +87,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     });
   };
   await launch();
-  const get = (path: string, more?: RequestOptions) => request(`http://${addr()}${path}`, more);
+  const get = (path: string, more?: RequestOptions) =>
+    request(`${options.tls ? "https" : "http"}://${addr()}${path}`, {
+      ...more,
+      ...(options.tls ? { tls: options.tls } : {}),
+    });
   const giveUp = () => {
     const exit = child.exit();
     return exit === null
