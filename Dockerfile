@@ -18,6 +18,7 @@ USER node
 # The only place that is written to: everything else may be mounted read-only.
 VOLUME /var/lib/rollcall
 EXPOSE 4100
+# A process of its own: it sees ROLLCALL_* variables, not the arguments of the agent. So configure by environment.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["rollcall", "status", "-check=live"]
 ENTRYPOINT ["rollcall"]
 CMD ["agent"]

@@ -2,15 +2,14 @@
  * Builds `dist/`: one small entry and a lazily loaded chunk for each subcommand and provider, so that an
  * agent loads only the store client it uses.
  */
-import { cpSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
-rmSync("dist", { recursive: true, force: true });
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 
-await build({
+const { metafile } = await build({
   entryPoints: ["src/main.ts"],
   outdir: "dist",
   bundle: true,
@@ -36,6 +35,12 @@ await build({
     ].join("\n"),
   },
   logLevel: "warning",
+  metafile: true,
 });
 // etcd3 reads its protocol from `../proto` beside the chunk it is in.
 cpSync("node_modules/etcd3/proto", "dist/proto", { recursive: true });
+// Chunks of earlier builds go last: a program that is just starting finds its own until then.
+for (const name of readdirSync("dist/chunks"))
+  if (metafile.outputs[`dist/chunks/${name}`] === undefined) rmSync(`dist/chunks/${name}`);
+// The image and `npm link` start it through a symbolic link.
+chmodSync("dist/main.js", 0o755);

@@ -102,8 +102,6 @@ async function consulClient(server: Consul): Promise<Process> {
       "-dns-port=-1",
       `-serf-lan-port=${place.ports.serf_lan}`,
       "-hcl",
-      "ports{server=-1 grpc=-1}",
-      "-hcl",
       "disable_update_check=true",
       `-retry-join=${server.address}:${server.ports.serf_lan}`,
     ],

@@ -25,7 +25,11 @@ const clusterKey = z
   .regex(
     new RegExp(`^${SEGMENT}(?:/${SEGMENT}){0,3}$`),
     "must be 1 to 4 segments of [a-z0-9._-] joined by /, as in prod/orders",
-  );
+  )
+  .refine((key) => !/\/(?:members|init|retired)(?:\/|$)/.test(key), {
+    // The leader of `a/members` and the member `leader` of `a` would be one row of the store.
+    error: "must not have members, init or retired after its first segment: they name what a cluster keeps",
+  });
 // A node id is the last segment of a path in the store, so it must be one segment there.
 const nodeId = z
   .string()
@@ -44,7 +48,8 @@ export const Settings = z.strictObject({
   disco_key: clusterKey.nullable(),
   disco_id: clusterKey.nullable(),
   disco_url: text,
-  bootstrap_expect: z.int(),
+  /** Null: an agent expects 1, and a genesis command is not told. */
+  bootstrap_expect: z.int().nullable(),
   bootstrap_expect_timeout: z.number(),
   exit_on_timeout: z.boolean(),
   non_voter: z.boolean(),

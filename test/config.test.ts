@@ -3,16 +3,28 @@ import { agentConfig, clientConfig } from "../src/cli/configs.ts";
 import { parseLine } from "../src/cli/parse.ts";
 import { resolve } from "../src/cli/resolve.ts";
 import { filesOf } from "./cli/fake-io.ts";
+import { makeCertificates } from "./support/certificates.ts";
 
-const files = filesOf({
-  "cert.pem": "cert",
-  "key.pem": "key",
-  "ca.pem": "ca",
+const made = await makeCertificates([]);
+const table = filesOf({
+  "cert.pem": made.server.cert,
+  "key.pem": made.server.key,
+  "ca.pem": made.ca.cert,
+  "other-key.pem": made.client.key,
+  "not.pem": "this is no PEM",
   token: "token\n",
   secret: "0123456789abcdef\n",
   short: "0123456789abcde\n",
   empty: " \n",
 });
+/** `db` is a directory, `file` is a file. */
+const files = {
+  read(path: string): string {
+    if (path === "db/.") throw Object.assign(new Error("EISDIR"), { code: "EISDIR" });
+    if (path === "file/.") throw Object.assign(new Error("ENOTDIR"), { code: "ENOTDIR" });
+    return table.read(path);
+  },
+};
 
 async function settingsOf(line: string) {
   const parsed = parseLine(line.split(" ").filter((word) => word !== ""));
@@ -87,6 +99,15 @@ describe("an agent's configuration", () => {
     `${etcd} -db-adv-addr=https://node1:4001 -db-peer-addr=[2001:db8::1]:4002`,
     `${etcd} -token-file=token`,
     `${etcd} -disco-key=a/b.c/d-e/f_g`,
+    `${etcd} -disco-key=members/init.d/x-retired`,
+    `${etcd} -http-addr=10.0.0.1:4100 ${tls} -insecure`,
+    `${etcd} -http-addr=10.0.0.1:4100 ${tls} -cluster-secret-file=secret`,
+    `${etcd} ${tls}`,
+    `${etcd} -data-dir=data -db-data-dir=db`,
+    `${etcd} -data-dir=data -db-data-dir=data-db`,
+    `${etcd} -data-dir=data -db-data-dir=not-there-yet`,
+    `${etcd} -data-dir=/x/a -db-data-dir=/x/..a`,
+    `${etcd} -data-dir=${"d".repeat(89)}`,
   ])("takes %s", async (flags) => {
     await expect(configOf(flags)).resolves.toBeTruthy();
   });
@@ -130,6 +151,27 @@ describe("an agent's configuration", () => {
     ],
     [`${etcd} -db-adv-addr=0.0.0.0:4001`, "-db-adv-addr: others cannot connect to 0.0.0.0:4001"],
     [`${etcd} -db-peer-addr=[::]:4002`, "-db-peer-addr: others cannot connect to [::]:4002"],
+    [
+      `${etcd} -http-addr=10.0.0.1:4100 ${tls} -tls-ca=ca.pem`,
+      "-http-addr: 10.0.0.1:4100 is open beyond this machine, and TLS alone keeps nobody out",
+    ],
+    [`${etcd} ${tls} -tls-ca=ca.pem -tls-client-auth -insecure`, "-insecure: lets everybody in"],
+    [`${etcd} -disco-key=a/members`, "-disco-key: must not have members, init or retired"],
+    [`${etcd} -disco-key=a/init/b`, "-disco-key: must not have members, init or retired"],
+    [`${disco.replace("abc", "a/b/retired")}`, "-disco-id: must not have members, init or retired"],
+    [`${etcd} -tls-cert=not.pem -tls-key=key.pem`, "-tls-cert: not.pem: is no certificate in PEM"],
+    [`${etcd} -tls-cert=cert.pem -tls-key=not.pem`, "-tls-key: not.pem: is no private key in PEM"],
+    [
+      `${etcd} -tls-cert=cert.pem -tls-key=other-key.pem`,
+      "-tls-key: other-key.pem: is not the key of the certificate cert.pem",
+    ],
+    [`${etcd} -data-dir=d -db-data-dir=./d/`, "-db-data-dir: ./d/ and -data-dir d are one"],
+    [`${etcd} -data-dir=d -db-data-dir=d/db`, "-db-data-dir: d/db and -data-dir d are one, or one is in"],
+    [`${etcd} -data-dir=d/agent -db-data-dir=d`, "-db-data-dir: d and -data-dir d/agent are one, or one"],
+    [`${etcd} -db-data-dir=.`, "-db-data-dir: . and -data-dir ./rollcall-data are one, or one is in"],
+    [`${etcd} -db-data-dir=file`, "-db-data-dir: file: is no directory"],
+    [`${etcd} -data-dir=${"d".repeat(90)}`, "is too long for the lock in it"],
+    [`${etcd} -formation=symmetric -on-init=/init.sh`, "-on-init: does not go with -formation=symmetric"],
     [`${etcd} -db-adv-addr=node1`, '-db-adv-addr: "node1" has no port'],
   ])("refuses %s in one line", async (flags, line) => {
     const error = await configOf(flags).catch((thrown: unknown) => thrown);
@@ -158,5 +200,7 @@ describe("where a command asks", () => {
     expect(() => clientConfig(halved, files)).toThrow("-tls-cert: needs -tls-key");
     const missing = await settingsOf("status -token-file=none");
     expect(() => clientConfig(missing, files)).toThrow("-token-file: none: no such file");
+    const mixed = await settingsOf("status -tls-cert=cert.pem -tls-key=other-key.pem");
+    expect(() => clientConfig(mixed, files)).toThrow("is not the key of the certificate");
   });
 });

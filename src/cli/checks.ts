@@ -1,7 +1,9 @@
-/** The rules that concern more than one flag, each with its one line. All throw usage errors. */
-
+/** The rules that concern more than one flag, or what a flag names, each with its one line. All throw usage errors. */
+import { join, relative, resolve, sep } from "node:path";
+import { createSecureContext } from "node:tls";
 import type { Settings } from "../config.ts";
 import { type Address, formatAddress, isLoopback, isWildcard, parseAddress } from "../core/address.ts";
+import { codeOf } from "../lib/errors.ts";
 import { type Files, readGiven, usageError } from "./usage.ts";
 
 /** Bytes a cluster secret has at least, white space around it not counted. */
@@ -16,12 +18,21 @@ export function advertisedAddress(s: Settings): Address {
   throw usageError(`-http-adv-addr: others cannot connect to ${given}; give this host's own address`);
 }
 
-/** Beyond loopback, somebody must be kept out, or the operator must say that nobody is. */
+/**
+ * Beyond loopback, somebody must be kept out, or the operator must say that nobody is. A certificate of its own
+ * keeps nobody out: TLS without client certificates tells only who is being asked.
+ */
 export function checkListening(s: Settings): void {
-  const guarded = s.tls_cert !== null || s.cluster_secret_file !== null || s.insecure;
+  if (s.insecure && s.tls_client_auth) {
+    throw usageError("-insecure: lets everybody in, -tls-client-auth does not; leave one of the two out");
+  }
+  const guarded = s.tls_client_auth || s.cluster_secret_file !== null || s.insecure;
   if (guarded || isLoopback(s.http_addr.host)) return;
+  const open = `-http-addr: ${formatAddress(s.http_addr)} is open beyond this machine`;
   throw usageError(
-    `-http-addr: ${formatAddress(s.http_addr)} is open beyond this machine and needs -tls-cert and -tls-key, -cluster-secret-file, or -insecure`,
+    s.tls_cert === null
+      ? `${open} and needs -cluster-secret-file, TLS with -tls-client-auth, or -insecure`
+      : `${open}, and TLS alone keeps nobody out: it needs -tls-client-auth, -cluster-secret-file, or -insecure`,
   );
 }
 
@@ -91,4 +102,62 @@ export function checkFiles(s: Settings, files: Files): void {
       throw usageError(`${flag}: ${path}: has ${bytes} bytes; a secret needs at least ${MIN_SECRET_BYTES}`);
     }
   }
+}
+
+/** The certificate and the key, where they are given, can be read and belong together. */
+export function checkKeyPair(s: Settings, files: Files): void {
+  if (s.tls_cert === null || s.tls_key === null) return;
+  const cert = readGiven(files, "-tls-cert", s.tls_cert);
+  const key = readGiven(files, "-tls-key", s.tls_key);
+  const works = (options: Parameters<typeof createSecureContext>[0]) => {
+    try {
+      createSecureContext(options);
+      return true;
+    } catch {
+      return false; // The library's words are for programmers, and say nothing that the three lines below do not.
+    }
+  };
+  if (works({ cert, key })) return;
+  if (!works({ cert })) throw usageError(`-tls-cert: ${s.tls_cert}: is no certificate in PEM`);
+  if (!works({ key }))
+    throw usageError(`-tls-key: ${s.tls_key}: is no private key in PEM without a passphrase`);
+  throw usageError(`-tls-key: ${s.tls_key}: is not the key of the certificate ${s.tls_cert}`);
+}
+
+/** The longest path of a Unix socket, as the lock in the data directory is one: 108 bytes on Linux, 104 elsewhere. */
+const MOST_LOCK_PATH_BYTES = 100;
+
+/** The agent's own directory and the database's are two, each of which may be moved away without the other. */
+export function checkDirectories(s: Settings, files: Files): void {
+  if (Buffer.byteLength(join(s.data_dir, "agent.lock")) > MOST_LOCK_PATH_BYTES) {
+    throw usageError(
+      `-data-dir: ${s.data_dir} is too long for the lock in it`,
+      "use a path of at most 85 bytes, or a relative one",
+    );
+  }
+  if (s.db_data_dir === null) return;
+  if (contains(s.data_dir, s.db_data_dir) || contains(s.db_data_dir, s.data_dir)) {
+    throw usageError(
+      `-db-data-dir: ${s.db_data_dir} and -data-dir ${s.data_dir} are one, or one is in the other; each needs a place of its own`,
+    );
+  }
+  try {
+    // Says what is there without opening what is no directory.
+    files.read(`${s.db_data_dir}/.`);
+  } catch (error) {
+    if (codeOf(error) === "ENOTDIR") throw usageError(`-db-data-dir: ${s.db_data_dir}: is no directory`);
+  }
+}
+
+/** One node initialises a database for the others to join; a symmetric cluster has no such node. */
+export function checkHook(s: Settings): void {
+  if (s.on_init === null || s.formation !== "symmetric") return;
+  throw usageError(
+    "-on-init: does not go with -formation=symmetric, where all start with the identical list and nobody initialises first",
+  );
+}
+
+function contains(outer: string, inner: string): boolean {
+  const way = relative(resolve(outer), resolve(inner));
+  return way !== ".." && !way.startsWith(`..${sep}`);
 }

@@ -86,7 +86,8 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "genesis init",
     summary: "creates the genesis record, so that voters may create the cluster",
-    about: "Needed once with -genesis=strict. Writes only where there is no record.",
+    about:
+      "Needed once with -genesis=strict. Writes where there is no record; of one that is unborn it changes -bootstrap-expect.",
     examples: [`rollcall genesis init ${CONSUL} -bootstrap-expect=3 -confirm=prod/orders`],
   },
   {
@@ -100,9 +101,9 @@ export const COMMANDS: readonly Command[] = [
     name: "genesis rebirth",
     summary: "gives up a cluster for good, so that its key may have a new one",
     about:
-      "Every node of the old cluster must be wiped to join the new one. Needs the old genesis id, as `genesis show` prints it.",
+      "Every node of the old cluster must be wiped to join the new one. Needs the old genesis id, as `genesis show` prints it. The new cluster expects as many voters as the old one, unless -bootstrap-expect is given.",
     examples: [
-      `rollcall genesis rebirth ${CONSUL} -genesis=0b5c4e1e-8d1f-4a57-9d5f-3f7c0a9b2f11 -bootstrap-expect=3 -confirm=prod/orders`,
+      `rollcall genesis rebirth ${CONSUL} -genesis=0b5c4e1e-8d1f-4a57-9d5f-3f7c0a9b2f11 -confirm=prod/orders`,
     ],
   },
   { name: "version", summary: "prints the version", about: "", examples: ["rollcall version"] },

@@ -15,8 +15,11 @@ import { type Address, isLoopback, isWildcard } from "../core/address.ts";
 import {
   advertisedAddress,
   checkDatabaseAddress,
+  checkDirectories,
   checkDisco,
   checkFiles,
+  checkHook,
+  checkKeyPair,
   checkListening,
   checkTls,
   checkTlsPair,
@@ -39,14 +42,17 @@ export async function agentConfig(s: Settings, deps: ConfigDeps): Promise<AgentC
   checkTls(s);
   checkDatabaseAddress("-db-adv-addr", s.db_adv_addr);
   checkDatabaseAddress("-db-peer-addr", s.db_peer_addr);
+  checkHook(s);
   checkFiles(s, deps.files);
+  checkKeyPair(s, deps.files);
+  checkDirectories(s, deps.files);
   return {
     nodeId: s.node_id,
     httpAddr: s.http_addr,
     httpAdvAddr,
     dataDir: s.data_dir,
     disco,
-    bootstrapExpect: s.bootstrap_expect,
+    bootstrapExpect: s.bootstrap_expect ?? 1,
     bootstrapExpectTimeoutMs: s.bootstrap_expect_timeout,
     exitOnTimeout: s.exit_on_timeout,
     voter: !s.non_voter,
@@ -77,6 +83,7 @@ export async function discoConfig(s: Settings, deps: ConfigDeps): Promise<DiscoC
 export function clientConfig(s: Settings, files: Files): ClientConfig {
   checkTlsPair(s);
   checkFiles(s, files);
+  checkKeyPair(s, files);
   const { tls_ca: caFile, tls_cert: certFile, tls_key: keyFile } = s;
   const secure = caFile !== null || certFile !== null;
   return {

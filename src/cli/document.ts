@@ -36,7 +36,7 @@ export async function readDocument(where: string, content: string): Promise<Docu
   const text = content.replace(/^\uFEFF/, "");
   const json = text.trimStart().startsWith("{");
   if (json && (where.endsWith(".json") || jsonProblem(text) === null)) return readJson(where, text);
-  const { LineCounter, parseDocument } = await import("yaml");
+  const { LineCounter, parseDocument } = await import("./yaml.ts");
   const lineCounter = new LineCounter();
   const document = parseDocument(text, {
     lineCounter,

@@ -55,7 +55,8 @@ export const FLAGS: readonly Flag[] = [
       word: "HOST:PORT",
       default: "127.0.0.1:4100",
       commands: [...AGENT, ...CLIENT],
-      meaning: "where the agent listens; beyond this machine it needs TLS, a cluster secret or -insecure",
+      meaning:
+        "where the agent listens; beyond this machine it needs TLS with -tls-client-auth, a cluster secret or -insecure",
     },
     "http-adv-addr": {
       kind: "address",
@@ -99,7 +100,7 @@ export const FLAGS: readonly Flag[] = [
     "bootstrap-expect": {
       kind: "int",
       word: "N",
-      default: "1",
+      defaultText: "1; the genesis commands have none",
       range: [1, 99],
       commands: [...AGENT, "genesis init", "genesis rebirth"],
       meaning: "voters that must be there before a cluster is created; the same on every node",
@@ -165,7 +166,11 @@ export const FLAGS: readonly Flag[] = [
       word: "FILE",
       meaning: "holds the secret that the agents share, at least 16 bytes",
     },
-    insecure: { kind: "bool", word: "", meaning: "listen beyond this machine without TLS or secret" },
+    insecure: {
+      kind: "bool",
+      word: "",
+      meaning: "listen beyond this machine without client certificates or secret; not with -tls-client-auth",
+    },
   }),
   ...rows("log", AGENT, {
     "log-level": {

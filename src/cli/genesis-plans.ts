@@ -28,13 +28,19 @@ type InitFacts = {
   readonly initId: string;
 };
 
-/** Create only if absent; not beside a cluster that a database or a registered node already knows. */
+/**
+ * Create where there is none, not beside a cluster that a database or a registered node already knows; of an
+ * unborn record change what it expects. A claimed or sealed record stays as it is.
+ */
 export function planInit(facts: InitFacts): Plan {
   const { record, foreignLeader, expect, initId } = facts;
+  if (record !== null && record.expect === expect) return { kind: "done", why: "the record exists" };
+  if (record?.state === "unborn") return changeExpect(record, expect);
   if (record !== null) {
-    return record.expect === expect
-      ? { kind: "done", why: "the record exists" }
-      : refuse(`the record exists with expect ${record.expect}, not ${expect}`);
+    return refuse(
+      `the record expects ${record.expect}, not ${expect}, and is ${describe(record)}`,
+      "what a record expects can change only while it is unborn",
+    );
   }
   if (foreignLeader !== null) {
     return refuse(
@@ -53,11 +59,21 @@ export function planInit(facts: InitFacts): Plan {
   return { kind: "write", next, landed: (now) => now?.init_id === initId, notes: [] };
 }
 
+/** The same creation and birth: where the store guards a creation by its id, that guard still stands. */
+function changeExpect(record: Unborn, expect: number): Plan {
+  const next: Unborn = { ...record, expect };
+  const landed = (now: GenesisRecord | null) =>
+    now?.init_id === next.init_id && now.birth === next.birth && now.expect === expect;
+  const note = `the record expected ${record.expect}; agents that were started with another number do not claim`;
+  return { kind: "write", next, landed, notes: [note] };
+}
+
 type RebirthFacts = {
   readonly record: GenesisRecord | null;
   readonly oldId: string;
   readonly members: readonly Member[];
-  readonly expect: number;
+  /** Null: as the old record has it. */
+  readonly expect: number | null;
 };
 
 /** sealed(OLD_ID) → unborn of the next birth, and nothing else. */
@@ -66,7 +82,7 @@ export function planRebirth({ record, oldId, members, expect }: RebirthFacts): P
     return refuse(`there is no sealed genesis to give up; the record is ${describe(record)}`);
   if (record.genesis_id !== oldId)
     return refuse(`the sealed genesis is ${record.genesis_id}, not the given one`);
-  const next = unborn(record.init_id, record.birth + 1, expect);
+  const next = unborn(record.init_id, record.birth + 1, expect ?? record.expect);
   const old = members.filter((member) => member.genesis_id === oldId).map((member) => member.id);
   const notes =
     old.length === 0

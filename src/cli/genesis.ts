@@ -19,22 +19,29 @@ export const commands: Readonly<
   Record<"genesis show" | "genesis init" | "genesis restore" | "genesis rebirth", Run<Settings>>
 > = {
   "genesis show": show,
-  "genesis init": (settings, io) =>
-    change(settings, io, async ({ record, seen }) => {
+  "genesis init": (settings, io) => {
+    const expect = settings.bootstrap_expect;
+    if (expect === null) {
+      throw usageError(
+        "-bootstrap-expect: is required: how many voters must be there, as every agent has it",
+      );
+    }
+    return change(settings, io, async ({ record, seen }) => {
       const leader = seen.leader ?? null;
       const foreign = leader !== null && isForeign(leader);
       return planInit({
         record,
         foreignLeader: foreign ? describeLeader(leader) : null,
         members: seen.members ?? [],
-        expect: settings.bootstrap_expect,
+        expect,
         initId: io.uuid(),
       });
-    }),
+    });
+  },
   "genesis restore": (settings, io) =>
-    change(settings, io, async ({ record, seen }) => {
+    change(settings, io, async ({ key, record, seen }) => {
       const { readMarker } = await import("../agent/identity.ts");
-      const marker = await readMarker(settings.data_dir);
+      const marker = await readMarker(settings.data_dir, key);
       return planRestore({ record, marker, members: seen.members ?? [], freshInitId: io.uuid() });
     }),
   "genesis rebirth": (settings, io) => {
@@ -65,7 +72,7 @@ async function show(settings: Settings, io: Io): Promise<number> {
   });
 }
 
-type Seen = { readonly record: GenesisRecord | null; readonly seen: Lookup };
+type Seen = { readonly key: string; readonly record: GenesisRecord | null; readonly seen: Lookup };
 
 async function change(settings: Settings, io: Io, plan: (seen: Seen) => Promise<Plan>): Promise<number> {
   // Said before the store is asked: without the flag and without a terminal nothing can come of it.
@@ -80,7 +87,7 @@ async function change(settings: Settings, io: Io, plan: (seen: Seen) => Promise<
     const seen = await store.call("look up", (signal) => store.provider.lookup(signal));
     const current = await store.call("read genesis", (signal) => register.read(signal));
     const record = requireGenesis(current);
-    const planned = await plan({ record, seen });
+    const planned = await plan({ key, record, seen });
     io.stdout(`was: ${describe(record)}\n`);
     if (planned.kind === "refuse")
       throw new RollcallError("refused", `${key}: ${planned.why}`, { hint: planned.hint });

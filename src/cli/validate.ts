@@ -58,6 +58,6 @@ export function limitsOf({ genesis, bootstrapExpect, voter }: AgentConfig): read
         ]
       : []),
     "a store rolled back to a backup from before the cluster was sealed, with no node of the cluster in reach, allows a second one",
-    "`rollcall genesis rebirth` while nodes of the old cluster run out of reach leaves both running; so does a foreign program that forms clusters under the key",
+    "`rollcall genesis rebirth` while nodes of the old cluster run leaves both running until those are stopped; so does a foreign program that forms clusters under the key",
   ];
 }

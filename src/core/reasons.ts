@@ -211,12 +211,12 @@ function foreignLeader({ key }: Rules, leader: string, of: Make): Reason {
   );
 }
 
-function expectMismatch({ expect }: Rules, recordExpect: number, of: Make): Reason {
+function expectMismatch({ expect, key }: Rules, recordExpect: number, of: Make): Reason {
   return of(
     "expect_mismatch",
     `This node was started with -bootstrap-expect ${expect}, but the record says ${recordExpect}; it never claims, and joins once the cluster is there.`,
     "Give every voter the same -bootstrap-expect.",
-    `To change the record while it is unborn: \`rollcall genesis init -bootstrap-expect ${expect}\`.`,
+    `To change the record while it is unborn: \`rollcall genesis init -disco-key ${key} -bootstrap-expect ${expect} -confirm ${key}\` with the agents' flags.`,
   );
 }
 

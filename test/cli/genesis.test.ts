@@ -58,7 +58,10 @@ function dataDirWith(marker: Sealed | null): string {
   const dir = join(tempDir("marker"), "data");
   mkdirSync(dir);
   const kept = { incarnation: member.incarnation, claim: null, stamp: null, marker, opened: true };
-  writeFileSync(join(dir, "identity.json"), JSON.stringify({ v: 1, node_id: "n1", ...kept }));
+  writeFileSync(
+    join(dir, "identity.json"),
+    JSON.stringify({ v: 1, key: "prod/orders", node_id: "n1", ...kept }),
+  );
   return dir;
 }
 
@@ -91,7 +94,7 @@ describe("genesis show", () => {
 
 describe("confirmation", () => {
   it("is required where nobody can be asked, before the store is asked", async () => {
-    const { code, err } = await rollcall(["genesis", "init", ...store]);
+    const { code, err } = await rollcall(["genesis", "init", ...store, "-bootstrap-expect=3"]);
     expect([code, err]).toEqual([
       2,
       "rollcall: -confirm: is required where nobody can be asked: the cluster's key, once more\n",
@@ -100,9 +103,12 @@ describe("confirmation", () => {
 
   it("must be the key", async () => {
     const { open, now } = await storeWith();
-    const { code, err } = await rollcall(["genesis", "init", ...store, "-confirm=orders"], {
-      provider: open,
-    });
+    const { code, err } = await rollcall(
+      ["genesis", "init", ...store, "-bootstrap-expect=3", "-confirm=orders"],
+      {
+        provider: open,
+      },
+    );
     expect([code, err, await now()]).toEqual([
       2,
       "rollcall: -confirm: is not the key, prod/orders; nothing was written\n",
@@ -124,7 +130,10 @@ describe("confirmation", () => {
 
   it("writes nothing when a person types something else", async () => {
     const { open, now } = await storeWith();
-    const { code } = await rollcall(["genesis", "init", ...store], { provider: open, typed: "yes" });
+    const { code } = await rollcall(["genesis", "init", ...store, "-bootstrap-expect=3"], {
+      provider: open,
+      typed: "yes",
+    });
     expect([code, await now()]).toEqual([2, null]);
   });
 });
@@ -146,9 +155,14 @@ describe("genesis init", () => {
 
   it.each<[string, Before, string]>([
     [
-      "a record with another expect",
-      { record: { ...unborn, expect: 5 } },
-      "the record exists with expect 5, not 3",
+      "a claimed record with another expect",
+      { record: { ...claimed, expect: 5 } },
+      "the record expects 5, not 3, and is claimed by n1 (birth 1, expect 5, claim claim)",
+    ],
+    [
+      "a sealed record with another expect",
+      { record: { ...sealed, expect: 5 } },
+      "the record expects 5, not 3, and is sealed, genesis claim",
     ],
     [
       "a native leader",
@@ -166,6 +180,29 @@ describe("genesis init", () => {
     expect(code).toBe(1);
     expect(err).toContain(`rollcall: prod/orders: ${why}`);
     expect(await now()).toEqual(before.record ?? null);
+  });
+
+  it("needs -bootstrap-expect, and takes it from the environment too", async () => {
+    const { open, now } = await storeWith();
+    const { code, err } = await rollcall(["genesis", "init", ...confirmed], { provider: open });
+    expect([code, err.startsWith("rollcall: -bootstrap-expect: is required"), await now()]).toEqual([
+      2,
+      true,
+      null,
+    ]);
+    const env = { ROLLCALL_BOOTSTRAP_EXPECT: "2" };
+    expect((await rollcall(["genesis", "init", ...confirmed], { provider: open, env })).code).toBe(0);
+    expect(await now()).toMatchObject({ state: "unborn", expect: 2 });
+  });
+
+  it("changes what an unborn record expects, and nothing else of it", async () => {
+    const record = { ...unborn, birth: 2, expect: 5, later: "kept" };
+    const { open, now } = await storeWith({ record });
+    const { code, out } = await init(open);
+    expect(code).toBe(0);
+    expect(out).toContain("was: unborn (birth 2, expect 5)\nnote: the record expected 5");
+    expect(out).toContain("is: unborn (birth 2, expect 3)\n");
+    expect(await now()).toEqual({ ...record, expect: 3 });
   });
 
   it("reads back a write whose acknowledgement was lost", async () => {
@@ -237,6 +274,14 @@ describe("genesis rebirth", () => {
     expect(out).toContain("note: still running in the old genesis: n1; wipe them to join the new one");
     expect(out).toContain("is: unborn (birth 2, expect 5)");
     expect(await now()).toEqual({ v: 1, state: "unborn", init_id: "first", birth: 2, expect: 5 });
+  });
+
+  it("keeps what the old record expects unless told", async () => {
+    const { open, now } = await storeWith({ record: sealed });
+    const { code } = await rollcall(["genesis", "rebirth", ...confirmed, "-genesis=claim"], {
+      provider: open,
+    });
+    expect([code, await now()]).toEqual([0, { ...unborn, birth: 2, expect: 3 }]);
   });
 
   it.each<[GenesisRecord | undefined, string, string]>([

@@ -1,6 +1,6 @@
 /** The program itself, as a process: what only the process can show. */
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -47,6 +47,28 @@ describe("the program", () => {
       out: "",
       err: "rollcall: -disco-config: tls_config.ca_fil: unknown key (did you mean ca_file?)\n",
     });
+  });
+
+  it("makes nothing when what the flags name does not fit, and validate says the same", async () => {
+    const dir = tempDir("main");
+    const path = join(dir, "file");
+    writeFileSync(path, "x");
+    const data = `-data-dir=${join(dir, "data")}`;
+    for (const command of ["agent", "validate"]) {
+      const flags = [command, "-disco-mode=consul-kv", data];
+      expect(await rollcall([...flags, `-db-data-dir=${path}`])).toEqual({
+        code: 2,
+        out: "",
+        err: `rollcall: -db-data-dir: ${path}: is no directory\n`,
+      });
+      expect(await rollcall([...flags, `-db-data-dir=${join(dir, "data", "db")}`])).toMatchObject({
+        code: 2,
+      });
+      expect(await rollcall([...flags, "-http-addr=10.0.0.1:4100"])).toMatchObject({ code: 2 });
+    }
+    const sound = ["validate", "-disco-mode=consul-kv", data, `-db-data-dir=${join(dir, "db")}`];
+    expect(await rollcall(sound)).toMatchObject({ code: 0, err: "" });
+    expect(readdirSync(dir)).toEqual(["file"]);
   });
 
   it("reads a file, also as a pipe, up to its limit", async () => {

@@ -25,7 +25,9 @@ describe("the environment", () => {
 
   it("does not take what belongs on the line", async () => {
     const env = { ROLLCALL_CONFIRM: "rollcall", ROLLCALL_OLD_GENESIS: "x" };
-    const { err } = await rollcall(["genesis", "init", "-disco-mode=etcd-kv"], { env });
+    const { err } = await rollcall(["genesis", "init", "-disco-mode=etcd-kv", "-bootstrap-expect=3"], {
+      env,
+    });
     expect(err).toContain("-confirm: is required");
   });
 });

@@ -1,7 +1,9 @@
-/** vitest's global set-up: fetches the servers once, says what is there, and cleans up behind the run. */
+/** vitest's global set-up: builds the bundle, fetches the servers once, says what is there, and cleans up behind the run. */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
 import { codeOf, RollcallError } from "../../../src/lib/errors.ts";
 import { TEMP_ROOT } from "../temp.ts";
@@ -17,6 +19,7 @@ declare module "vitest" {
 }
 
 const RUN = "rollcall-run-";
+const BUILD = fileURLToPath(new URL("../../../.ci/build.ts", import.meta.url));
 
 /** Prepares the run; gives what ends it. The end throws when a process of the run is still there. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -24,6 +27,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const folder = mkdtempSync(join(tmpdir(), `${RUN}${process.pid}-`));
   process.env[TEMP_ROOT] = folder;
   const began = performance.now();
+  // What the end-to-end tests start is what ships, made of the sources as they are now.
+  execFileSync(process.execPath, [BUILD], { stdio: ["ignore", "ignore", "inherit"] });
   const programs = await ensurePrograms();
   project.provide("programs", Object.fromEntries(programs));
   process.stdout.write(`${summary(programs)} (${Math.round(performance.now() - began)} ms)\n`);
