@@ -75,4 +75,23 @@ onBothStores("SIGTERM", (store) => {
     expect((await b.get("/v1/outcome")).status).toBe(409);
     await ends(b);
   });
+
+  it("ends agents that wait for a claimer, under a node id that is taken, with another expect, and that claimed", async () => {
+    const key = freshKey();
+    const args = [...store().flags(key), "-bootstrap-expect", "2"];
+    const a = await fleet.one("a", []);
+    await a.kill();
+    const hook = join(a.dir, "hang.sh");
+    writeFileSync(hook, "#!/bin/sh\nexec sleep 60\n");
+    chmodSync(hook, 0o755);
+    await a.restart({ args: [...args, "-on-init", hook] });
+    await a.waitsFor("voters");
+    const b = await fleet.one("b", args);
+    await b.waitsFor("claimer");
+    const twin = await fleet.one("b", args);
+    await twin.waitsFor("duplicate_node_id");
+    const odd = await fleet.one("c", [...store().flags(key), "-bootstrap-expect", "3"]);
+    await odd.waitsFor("expect_mismatch");
+    await Promise.all([a, b, twin, odd].map(ends));
+  });
 });
