@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { decode, Member } from "../src/core/model.ts";
-import type { Lookup, Versioned } from "../src/core/provider.ts";
+import type { Announced, Lookup, Versioned } from "../src/core/provider.ts";
 import { RollcallError } from "../src/lib/errors.ts";
 
 /** One row as a store holds it. `name` is relative to the cluster's key; `revision` as in `Versioned`. */
@@ -85,4 +85,22 @@ function memberOf(row: Row): Member | null {
 
 function nodeIdOf(name: string): string | null {
   return /^members\/([^/]+)$/.exec(name)?.[1] ?? null;
+}
+
+/** How often an entry may change under a registration before that is no coincidence any more. */
+const ATTEMPTS = 4;
+
+/** Registers by tries that give null when the entry changed in between. Throws `store_conflict` when it keeps changing. */
+export async function untilSettled(
+  doing: string,
+  attempt: () => Promise<Announced | null>,
+): Promise<Announced> {
+  for (let tries = 0; tries < ATTEMPTS; tries++) {
+    const ended = await attempt();
+    if (ended !== null) return ended;
+  }
+  throw new RollcallError(
+    "store_conflict",
+    `${doing}: the entry changed ${ATTEMPTS} times while it was written`,
+  );
 }

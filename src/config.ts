@@ -6,6 +6,9 @@ import * as z from "zod";
 import type { Address } from "./core/address.ts";
 import { Formation } from "./core/model.ts";
 
+/** The lock in the data directory. It is a Unix socket, whose path may have 108 bytes on Linux and 104 elsewhere. */
+export const LOCK = { name: "agent.lock", mostPathBytes: 100 } as const;
+
 /** The stores that this release can look in. */
 export const DiscoMode = z.enum(["consul-kv", "etcd-kv", "disco"]);
 export type DiscoMode = z.infer<typeof DiscoMode>;

@@ -4,12 +4,10 @@ import { decode, Member } from "../../src/core/model.ts";
 import type { Announced, Members } from "../../src/core/provider.ts";
 import { RollcallError } from "../../src/lib/errors.ts";
 import { badRecord } from "../failure.ts";
-import { rowNames } from "../kv.ts";
+import { rowNames, untilSettled } from "../kv.ts";
 import type { Connection } from "./connection.ts";
 import type { HeldRow, Operation, Rows } from "./rows.ts";
 
-/** The row may change between reading and writing; more often than this is not a race but a fault. */
-const ATTEMPTS = 4;
 const NEEDS = 'session_prefix "" write';
 const Created = z.object({ ID: z.string().min(1) });
 
@@ -86,14 +84,7 @@ export function createMembers({ rows, connection, ttlMs }: MembersOptions): Memb
 
     async announce(member, signal) {
       const doing = `announce ${member.id}`;
-      for (let tries = 0; tries < ATTEMPTS; tries++) {
-        const ended = await attempt(doing, member, signal);
-        if (ended !== null) return ended;
-      }
-      throw new RollcallError(
-        "store_conflict",
-        `${doing}: the entry changed ${ATTEMPTS} times while it was written`,
-      );
+      return untilSettled(doing, () => attempt(doing, member, signal));
     },
 
     async renew(signal) {

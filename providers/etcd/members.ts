@@ -1,14 +1,11 @@
 /** The leased directory of members in etcd: a row that hangs on a lease. */
 import { decode, Member } from "../../src/core/model.ts";
 import type { Announced, Members } from "../../src/core/provider.ts";
-import { codeOf, RollcallError } from "../../src/lib/errors.ts";
+import { codeOf } from "../../src/lib/errors.ts";
 import { badRecord } from "../failure.ts";
-import { rowNames } from "../kv.ts";
+import { rowNames, untilSettled } from "../kv.ts";
 import type { Leases } from "./leases.ts";
 import type { HeldRow, Rows } from "./rows.ts";
-
-/** The row may change between reading and writing; more often than this is not a race but a fault. */
-const ATTEMPTS = 4;
 
 /** What keeping a member needs. `ttlMs` is the lease's, in whole seconds. */
 export type MembersOptions = { readonly rows: Rows; readonly leases: Leases; readonly ttlMs: number };
@@ -45,14 +42,7 @@ export function createMembers({ rows, leases, ttlMs }: MembersOptions): Members 
 
     async announce(member, signal) {
       const doing = `announce ${member.id}`;
-      for (let tries = 0; tries < ATTEMPTS; tries++) {
-        const ended = await attempt(doing, member, signal);
-        if (ended !== null) return ended;
-      }
-      throw new RollcallError(
-        "store_conflict",
-        `${doing}: the entry changed ${ATTEMPTS} times while it was written`,
-      );
+      return untilSettled(doing, () => attempt(doing, member, signal));
     },
 
     async renew(signal) {

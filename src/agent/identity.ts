@@ -7,6 +7,7 @@ import { mkdir } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
+import { LOCK } from "../config.ts";
 import type { Kept } from "../core/genesis-state.ts";
 import { decode, Sealed, VERSION } from "../core/model.ts";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
@@ -143,8 +144,8 @@ async function readIdentity(dir: string): Promise<Identity | null> {
  * containers that share the volume, and needs no process ids. A socket nobody answers is a dead agent's.
  */
 async function lock(dir: string): Promise<() => Promise<void>> {
-  const path = join(dir, "agent.lock");
-  if (Buffer.byteLength(path) > 100)
+  const path = join(dir, LOCK.name);
+  if (Buffer.byteLength(path) > LOCK.mostPathBytes)
     throw new RollcallError("usage", `-data-dir: ${dir} is too long for the lock in it`, {
       hint: "use a path of at most 85 bytes, or a relative one",
     });

@@ -1,7 +1,7 @@
 /** The rules that concern more than one flag, or what a flag names, each with its one line. All throw usage errors. */
 import { join, relative, resolve, sep } from "node:path";
 import { createSecureContext } from "node:tls";
-import type { Settings } from "../config.ts";
+import { LOCK, type Settings } from "../config.ts";
 import { type Address, formatAddress, isLoopback, isWildcard, parseAddress } from "../core/address.ts";
 import { codeOf } from "../lib/errors.ts";
 import { type Files, readGiven, usageError } from "./usage.ts";
@@ -124,12 +124,9 @@ export function checkKeyPair(s: Settings, files: Files): void {
   throw usageError(`-tls-key: ${s.tls_key}: is not the key of the certificate ${s.tls_cert}`);
 }
 
-/** The longest path of a Unix socket, as the lock in the data directory is one: 108 bytes on Linux, 104 elsewhere. */
-const MOST_LOCK_PATH_BYTES = 100;
-
 /** The agent's own directory and the database's are two, each of which may be moved away without the other. */
 export function checkDirectories(s: Settings, files: Files): void {
-  if (Buffer.byteLength(join(s.data_dir, "agent.lock")) > MOST_LOCK_PATH_BYTES) {
+  if (Buffer.byteLength(join(s.data_dir, LOCK.name)) > LOCK.mostPathBytes) {
     throw usageError(
       `-data-dir: ${s.data_dir} is too long for the lock in it`,
       "use a path of at most 85 bytes, or a relative one",

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { Config, open } from "../../providers/disco.ts";
 import { createRegisters, type Registers } from "../../src/discovery-service/registers.ts";
 import { type Discovery, serve } from "../../src/discovery-service/serve.ts";
-import { manualClock } from "../discovery-service/manual-clock.ts";
+import { manualClock } from "../lib/manual-clock.ts";
 import { membersContract } from "./members.ts";
 import { providerContract } from "./provider.ts";
 import { realStage } from "./real-stage.ts";

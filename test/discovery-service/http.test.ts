@@ -6,7 +6,7 @@ import {
   digest,
   type Limits,
 } from "../../src/discovery-service/registers.ts";
-import { manualClock } from "./manual-clock.ts";
+import { manualClock } from "../lib/manual-clock.ts";
 
 type Sent = { headers?: Record<string, string>; body?: string | Uint8Array<ArrayBuffer> };
 

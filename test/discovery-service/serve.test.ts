@@ -2,9 +2,9 @@ import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { createRegisters, type Registers } from "../../src/discovery-service/registers.ts";
 import { type Discovery, serve } from "../../src/discovery-service/serve.ts";
+import { type ManualClock, manualClock } from "../lib/manual-clock.ts";
 import { request } from "../support/http.ts";
 import { until } from "../support/wait.ts";
-import { type ManualClock, manualClock } from "./manual-clock.ts";
 
 const log = { error: () => {} };
 const ends: (() => unknown)[] = [];
