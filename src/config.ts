@@ -17,6 +17,14 @@ export type DiscoMode = z.infer<typeof DiscoMode>;
 export const GenesisMode = z.enum(["auto", "strict", "never"]);
 export type GenesisMode = z.infer<typeof GenesisMode>;
 
+/** The databases that this release has an adapter for. */
+export const DatabaseKind = z.enum(["rqlite", "http", "none"]);
+export type DatabaseKind = z.infer<typeof DatabaseKind>;
+
+/** Whether a supervised database is started again when it ends. */
+export const Restart = z.enum(["on-failure", "always", "never"]);
+export type Restart = z.infer<typeof Restart>;
+
 /** What a command prints: a table or sentences for people, or JSON. */
 export const Output = z.enum(["table", "json"]);
 export type Output = z.infer<typeof Output>;
@@ -39,6 +47,7 @@ const nodeId = z
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,128}$/, "must be 1 to 128 characters of [A-Za-z0-9._:@-]");
 const address = z.strictObject({ host: z.string(), port: z.int() });
 const text = z.string().nullable();
+const words = z.array(z.string()).nullable();
 
 /** One value a flag, keyed as a `-config` file is. Null: not given, and no default. */
 export const Settings = z.strictObject({
@@ -57,11 +66,28 @@ export const Settings = z.strictObject({
   exit_on_timeout: z.boolean(),
   non_voter: z.boolean(),
   genesis: GenesisMode,
-  formation: Formation,
+  /** Null: the adapter's. */
+  formation: Formation.nullable(),
+  db: DatabaseKind,
+  db_addr: text,
   db_adv_addr: text,
   db_peer_addr: text,
   db_data_dir: text,
-  on_init: z.array(z.string()).nullable(),
+  db_config: z.record(z.string(), z.unknown()),
+  /** Null: the adapter's. */
+  probe_interval: z.number().nullable(),
+  stop_timeout: z.number(),
+  restart: Restart,
+  on_init: words,
+  on_bootstrap: words,
+  on_join: words,
+  on_members_change: words,
+  on_leader_change: words,
+  on_role_change: words,
+  on_leave: words,
+  output_env: text,
+  output_json: text,
+  output_hosts: text,
   tls_cert: text,
   tls_key: text,
   tls_ca: text,
@@ -77,6 +103,8 @@ export const Settings = z.strictObject({
   check: z.enum(["live", "startup", "ready"]).nullable(),
   confirm: text,
   old_genesis: text,
+  /** What follows `--`: the database to supervise; empty: none. */
+  command: z.array(z.string()),
 });
 export type Settings = z.infer<typeof Settings>;
 
@@ -114,19 +142,57 @@ export type AgentConfig = {
   readonly voter: boolean;
   readonly genesis: GenesisMode;
   readonly formation: Formation;
-  /** The database's addresses as others get them (`api_addr`, `addr`), as typed, and its directory. */
-  readonly db: {
-    readonly advAddr: string | null;
-    readonly peerAddr: string | null;
-    readonly dataDir: string | null;
-  };
-  /** The command and its arguments; run without a shell. */
-  readonly onInit: readonly string[] | null;
+  readonly db: DatabaseConfig;
+  readonly supervision: SupervisionConfig | null;
+  /** Each a command and its arguments; run without a shell. */
+  readonly hooks: HooksConfig;
+  readonly outputs: OutputsConfig;
   readonly tls: TlsConfig | null;
   readonly tokenFile: string | null;
   readonly clusterSecretFile: string | null;
   readonly insecure: boolean;
   readonly log: LogConfig;
+};
+
+/** The database beside the agent. */
+export type DatabaseConfig = {
+  readonly kind: DatabaseKind;
+  /** Where the agent asks it; null with `none`. */
+  readonly addr: string | null;
+  /** The addresses as others get them (`api_addr`, `addr`), as typed. */
+  readonly advAddr: string | null;
+  readonly peerAddr: string | null;
+  readonly dataDir: string | null;
+  /** Checked by the adapter's schema. May hold secrets: never print or log it. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly probeIntervalMs: number;
+};
+
+/** The database as a child of the agent. */
+export type SupervisionConfig = {
+  /** The program and its arguments, placeholders not yet filled. */
+  readonly command: readonly string[];
+  /** Where the adapter's arguments are inserted; null: only where `{{args}}` stands, or it has none. */
+  readonly argumentsAt: number | null;
+  readonly stopTimeoutMs: number;
+  readonly restart: Restart;
+};
+
+export type HooksConfig = {
+  readonly init: readonly string[] | null;
+  readonly bootstrap: readonly string[] | null;
+  readonly join: readonly string[] | null;
+  readonly membersChange: readonly string[] | null;
+  readonly leaderChange: readonly string[] | null;
+  readonly roleChange: readonly string[] | null;
+  readonly leave: readonly string[] | null;
+};
+
+/** Paths of the files kept with the outcome. */
+export type OutputsConfig = {
+  readonly env: string | null;
+  readonly json: string | null;
+  readonly hosts: string | null;
 };
 
 export type LogConfig = {

@@ -31,6 +31,7 @@ const io: Io = {
   pacing: { clock: systemClock, random: Math.random },
   uuid,
   hostName: hostname(),
+  pid: process.pid,
   version: process.env.ROLLCALL_BUILD_VERSION ?? packageVersion(),
   platform: `node ${process.version}, ${process.platform} ${process.arch}`,
   memory: () => process.memoryUsage.rss(),
@@ -39,7 +40,11 @@ const io: Io = {
   checkProviderConfig,
   openProvider,
   untilStopped,
+  onSignals,
 };
+
+/** What a second SIGTERM or SIGINT does before it ends the process. */
+let killDatabase = () => {};
 
 // A reader that went away (`rollcall help | head`) is no failure of ours.
 for (const stream of [process.stdout, process.stderr]) {
@@ -70,11 +75,21 @@ function untilStopped(): AbortSignal {
     ["SIGINT", 2],
   ] as const) {
     process.on(name, () => {
-      if (stop.signal.aborted) process.exit(128 + number);
+      if (stop.signal.aborted) {
+        killDatabase();
+        process.exit(128 + number);
+      }
       stop.abort();
     });
   }
   return stop.signal;
+}
+
+/** What programs reload, rotate or report on is the database's; but a terminal that goes away ends both. */
+function onSignals(forward: (name: NodeJS.Signals) => void, kill: () => void): void {
+  killDatabase = kill;
+  for (const name of ["SIGUSR1", "SIGUSR2", "SIGQUIT"] as const) process.on(name, () => forward(name));
+  process.on("SIGHUP", () => (io.terminal.stdin ? process.emit("SIGTERM") : forward("SIGHUP")));
 }
 
 async function ask(question: string): Promise<string | null> {

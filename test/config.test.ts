@@ -29,7 +29,7 @@ const files = {
 async function settingsOf(line: string) {
   const parsed = parseLine(line.split(" ").filter((word) => word !== ""));
   if (parsed.kind !== "run") return expect.unreachable("asks for help");
-  return resolve(parsed.command, parsed.flags, { env: {}, files });
+  return resolve(parsed, { env: {}, files });
 }
 
 async function configOf(flags: string, more: { terminal?: boolean } = {}) {
@@ -58,8 +58,26 @@ describe("an agent's configuration", () => {
       voter: true,
       genesis: "auto",
       formation: "single",
-      db: { advAddr: null, peerAddr: null, dataDir: null },
-      onInit: null,
+      db: {
+        kind: "none",
+        addr: null,
+        advAddr: null,
+        peerAddr: null,
+        dataDir: null,
+        config: {},
+        probeIntervalMs: 1_000,
+      },
+      supervision: null,
+      hooks: {
+        init: null,
+        bootstrap: null,
+        join: null,
+        membersChange: null,
+        leaderChange: null,
+        roleChange: null,
+        leave: null,
+      },
+      outputs: { env: null, json: null, hosts: null },
       tls: null,
       tokenFile: null,
       clusterSecretFile: null,
@@ -84,8 +102,11 @@ describe("an agent's configuration", () => {
   });
 
   it("splits a command at white space, or takes its words from JSON", async () => {
-    expect((await configOf(`${etcd} -on-init=/init.sh`)).onInit).toEqual(["/init.sh"]);
-    expect((await configOf(`${etcd} -on-init=["/init.sh","a\\tb"]`)).onInit).toEqual(["/init.sh", "a\tb"]);
+    expect((await configOf(`${etcd} -on-init=/init.sh`)).hooks.init).toEqual(["/init.sh"]);
+    expect((await configOf(`${etcd} -on-init=["/init.sh","a\\tb"]`)).hooks.init).toEqual([
+      "/init.sh",
+      "a\tb",
+    ]);
   });
 
   it.each([

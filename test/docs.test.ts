@@ -1,5 +1,5 @@
 /** The README says what the code does: flags, commands, modes, endpoints, codes and links. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { renewed } from "../.ci/readme.ts";
 import { providers } from "../providers/index.ts";
@@ -29,6 +29,14 @@ describe("the README", () => {
     expect(new Set(firstCells(section("Endpoints")))).toEqual(new Set(routes.map((route) => route.path)));
   });
 
+  it("names every kind of event", () => {
+    const source = readFileSync("src/core/transitions.ts", "utf8");
+    const facets = /export type Facets = \{([\s\S]*?)\n\};/.exec(source)?.[1] ?? "";
+    const kinds = [...facets.matchAll(/^ {2}readonly (\w+):/gm)].map(([, kind]) => kind);
+    expect(kinds.length).toBeGreaterThan(10);
+    expect(firstCells(section("Events")).filter((cell) => cell !== "kind")).toEqual(kinds);
+  });
+
   it("explains every code of /v1/explain", () => {
     const source = readFileSync("src/core/reasons.ts", "utf8") + readFileSync("src/core/explain.ts", "utf8");
     const codes = new Set(
@@ -40,14 +48,16 @@ describe("the README", () => {
   });
 
   it("links to files that are there", () => {
-    const broken = ["README.md", "src/DESIGN.md", "providers/README.md", "examples/demo/README.md"].flatMap(
-      (file) => {
-        const base = file.includes("/") ? `${file.slice(0, file.lastIndexOf("/"))}/` : "";
-        return [...readFileSync(file, "utf8").matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)]
-          .map(([, to]) => `${base}${to}`)
-          .filter((to) => !existsSync(to));
-      },
-    );
+    const examples = readdirSync("examples")
+      .map((name) => `examples/${name}/README.md`)
+      .filter((file) => existsSync(file));
+    expect(examples.length).toBeGreaterThan(4);
+    const broken = ["README.md", "src/DESIGN.md", "providers/README.md", ...examples].flatMap((file) => {
+      const base = file.includes("/") ? `${file.slice(0, file.lastIndexOf("/"))}/` : "";
+      return [...readFileSync(file, "utf8").matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)]
+        .map(([, to]) => `${base}${to}`)
+        .filter((to) => !existsSync(to));
+    });
     expect(broken).toEqual([]);
   });
 });

@@ -34,9 +34,10 @@ const rooms: readonly { readonly room: RegExp; readonly may: RegExp }[] = [
   { room: /^src\/lib\//, may: /^(src\/lib\/|node:|pino$)/ },
   { room: /^providers\//, may: /^(providers\/|src\/core\/|src\/lib\/|node:|zod$|consul$|etcd3$)/ },
   { room: /^src\/config\.ts$/, may: /^(src\/core\/|src\/lib\/|zod$)/ },
+  { room: /^src\/databases\//, may: /^(src\/databases\/|src\/core\/|src\/lib\/|node:|zod$)/ },
   {
     room: /^src\/agent\//,
-    may: /^(src\/agent\/|src\/config\.ts$|src\/core\/|src\/lib\/|node:|hono|@hono\/|zod$)/,
+    may: /^(src\/agent\/|src\/config\.ts$|src\/core\/|src\/databases\/(database|index)\.ts$|src\/lib\/|node:|hono|@hono\/|zod$)/,
   },
   {
     room: /^src\/discovery-service\//,
@@ -79,7 +80,7 @@ describe("the house", () => {
       },
       { word: /\bMath\.random\b|\brandomUUID\b/, home: /^src\/main\.ts$/ },
       { word: /\bprocess\.(?!kill\()/, home: /^src\/main\.ts$/ },
-      { word: /\bprocess\.kill\(/, home: /^src\/agent\/hooks\.ts$/ },
+      { word: /\bprocess\.kill\(/, home: /^src\/agent\/(hooks|child)\.ts$/ },
       { word: /\bconsole\./, home: /^$/ },
     ];
     const wrong = shipped.flatMap((file) =>

@@ -5,19 +5,27 @@
 import type { AgentConfig } from "../config.ts";
 import { formatAddress, isLoopback } from "../core/address.ts";
 import type { Provider } from "../core/provider.ts";
+import type { Database } from "../databases/database.ts";
+import { databases } from "../databases/index.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import { withDeadline } from "../lib/loop.ts";
 import { releasers, runAll } from "../lib/run.ts";
 import { openAccess } from "./access.ts";
+import type { NodeDeps } from "./deps.ts";
 import { agentApp } from "./http.ts";
 import { openDataDir } from "./identity.ts";
-import { type Node, type NodeDeps, openNode } from "./node.ts";
+import { type Node, openNode } from "./node.ts";
+import type { Notify } from "./notify.ts";
 import { callerOf, type Listening, listen } from "./server.ts";
 
 export type AgentDeps = NodeDeps & {
   /** Loads and opens the provider; calls no store yet. */
   readonly openProvider: () => Promise<Provider>;
   readonly hostName: string;
+  /** Tells the service manager; nobody where there is none. */
+  readonly notify?: Notify;
+  /** Takes what to do with signals that are the database's, and with a second one that ends the agent. */
+  readonly onSignals?: (forward: (name: NodeJS.Signals) => void, kill: () => void) => void;
 };
 
 /** How often certificates on disk are compared with those in use. */
@@ -26,16 +34,20 @@ const RENEW_MS = 5_000;
 const FAREWELL_MS = 1_500;
 const GRACE_MS = 500;
 
-/** Runs one agent to its end: `overdue` when `-exit-on-timeout` ended it. Throws one clear line when it cannot go on. */
-export async function runAgent(
-  config: AgentConfig,
-  deps: AgentDeps,
-  stop: AbortSignal,
-): Promise<"stopped" | "overdue"> {
+/** How an agent ended: told to, by `-exit-on-timeout`, or with its database, whose exit code is passed on. */
+export type Ended = { readonly by: "stop" | "overdue" } | { readonly by: "database"; readonly code: number };
+
+/** Runs one agent to its end. Throws one clear line when it cannot go on. */
+export async function runAgent(config: AgentConfig, deps: AgentDeps, stop: AbortSignal): Promise<Ended> {
   const { log } = deps;
   const opened = releasers((error) => log.warn({ error: reason(error) }, "closing"));
   const ending = new AbortController();
   const signal = AbortSignal.any([stop, ending.signal]);
+  let ended: Ended = { by: "stop" };
+  const end = (by: Ended) => {
+    ended = by;
+    ending.abort();
+  };
   try {
     const dataDir = await openDataDir(
       config.dataDir,
@@ -43,19 +55,24 @@ export async function runAgent(
       deps.uuid,
     );
     opened.push(dataDir.close);
-    const node = await openNode(config, deps, dataDir);
+    const database = await openDatabase(config, deps, dataDir.identity.nodeId);
+    opened.push(database.close);
+    const node = await openNode(config, deps, dataDir, database);
     opened.push(node.client.close);
+    await node.beside.prepare();
     // The store's code is loaded first, so that an agent that listens answers at once; the store itself is not
     // asked before that.
     const provider = await deps.openProvider();
     opened.push(() => closeProvider(provider, deps));
-    const listening = await serve(config, deps, node, signal);
+    const listening = await serve(config, deps, node, { stopping: signal, left: () => end({ by: "stop" }) });
     opened.push(() => listening.close(GRACE_MS));
     const { id: node_id, incarnation } = node.self();
     log.info(
       { node_id, incarnation, key: node.rules.key, addr: formatAddress(config.httpAddr) },
       "listening",
     );
+    // Ready to be asked; how far the cluster is, the status says. Waiting for it would run into the start's time limit.
+    void deps.notify?.tell({ READY: "1", STATUS: node.view.pages.explanation().summary });
     opened.push(
       deps.pacing.clock.after(config.bootstrapExpectTimeoutMs, () => {
         if (!node.view.overdue()) return;
@@ -63,14 +80,34 @@ export async function runAgent(
           { why: node.view.pages.explanation().summary },
           "overdue: no cluster within -bootstrap-expect-timeout",
         );
-        if (config.exitOnTimeout) ending.abort();
+        if (config.exitOnTimeout) end({ by: "overdue" });
       }),
     );
-    await runLoops(config, deps, { node, provider, listening }, signal);
-    return ending.signal.aborted ? "overdue" : "stopped";
+    if (config.supervision !== null) deps.onSignals?.(node.beside.forward, node.beside.kill);
+    const databaseEnded = (code: number | null) => {
+      if (code !== null) end({ by: "database", code });
+    };
+    await runLoops(config, deps, { node, provider, listening, databaseEnded }, signal);
+    return ended;
   } finally {
+    void deps.notify?.tell({ STOPPING: "1" });
     await opened.close();
   }
+}
+
+/** The adapter that `-db` names, at its database. */
+async function openDatabase(
+  { db }: AgentConfig,
+  { file, pacing }: AgentDeps,
+  nodeId: string,
+): Promise<Database> {
+  const module = await databases[db.kind]();
+  return module.open(module.Config.parse(db.config), {
+    addr: db.addr ?? "",
+    nodeId,
+    now: pacing.clock.now,
+    file,
+  });
 }
 
 /** One that cannot be closed in time is left to the end of the process. */
@@ -83,9 +120,9 @@ async function serve(
   config: AgentConfig,
   { log, pacing }: AgentDeps,
   node: Node,
-  stopping: AbortSignal,
+  { stopping, left }: { readonly stopping: AbortSignal; readonly left: () => void },
 ): Promise<Listening> {
-  const { rules, bootId, credentials, genesis, outcome, peers, view } = node;
+  const { rules, bootId, credentials, genesis, outcome, peers, view, beside } = node;
   const loopback = isLoopback(config.httpAddr.host);
   if (config.insecure && !loopback)
     log.warn({}, "-insecure: anybody who reaches this agent can read it and speak for other agents");
@@ -108,6 +145,11 @@ async function serve(
       failed: (error) => log.error({ error: reason(error) }, "could not answer a request"),
       newer: (revision, ms, signal) =>
         withDeadline(pacing.clock, signal, ms, "wait", (s) => outcome.newer(revision, s)).catch(() => {}),
+      async leave() {
+        const refusal = await beside.leave(stopping);
+        if (refusal === null) left();
+        return refusal;
+      },
       met(from) {
         if (peers.meet(from) && genesis.state().settled === null) genesis.wake();
       },
@@ -117,18 +159,23 @@ async function serve(
   return listen({ app, addr: config.httpAddr, tls: await credentials.serverTls(), clock: pacing.clock });
 }
 
-type Running = { readonly node: Node; readonly provider: Provider; readonly listening: Listening };
+type Running = {
+  readonly node: Node;
+  readonly provider: Provider;
+  readonly listening: Listening;
+  readonly databaseEnded: (code: number | null) => void;
+};
 
 async function runLoops(
   config: AgentConfig,
   deps: AgentDeps,
-  { node, provider, listening }: Running,
+  { node, provider, listening, databaseEnded }: Running,
   stop: AbortSignal,
 ): Promise<void> {
   const { genesis: register, members } = provider;
   if (register === undefined || members === undefined)
     throw new RollcallError("usage", `-disco-mode: ${provider.mode} keeps no genesis record`);
-  const { genesis, registration, store, peers, keptOutcome } = node;
+  const { genesis, registration, store, peers, keptOutcome, beside } = node;
   const { log, pacing } = deps;
   try {
     await runAll(stop, [
@@ -138,6 +185,7 @@ async function runLoops(
       (s) => peers.run(s),
       (s) => peers.survey(s),
       (s) => keptOutcome.run(s),
+      ...beside.tasks(provider.leaderKey, databaseEnded),
       (s) => (config.tls === null ? Promise.resolve() : renewCertificates(deps, node, listening, s)),
     ]);
   } finally {

@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Explanation } from "../core/explain.ts";
 import { decode, type Hello, HelloRequest, type Outcome, type PeerRef } from "../core/model.ts";
+import { fits, type NodeReport, type Want } from "../core/node-report.ts";
 import { parseDuration } from "../lib/duration.ts";
 import type { Access, Caller, Verdict } from "./access.ts";
 import { HELLO_PATH } from "./peer-client.ts";
@@ -40,6 +41,16 @@ export type View = {
   peers(): readonly PeerRow[];
   explanation(): Explanation;
   outcome(): Outcome | null;
+  /** The last look at the database. */
+  report(): NodeReport;
+  /** The node as the coordinator reads it: the report without its shards, and whose it is. */
+  node(): Record<string, unknown>;
+  /** The leader record, whether it is verified, and for how long not. */
+  leader(): Record<string, unknown>;
+  /** A stream of transitions from after the event `last`; null when there are too many. */
+  events(last: string | null, signal: AbortSignal): ReadableStream<Uint8Array> | null;
+  /** Takes the node out of its cluster, and then ends the agent; null: done, else why not. */
+  leave(): Promise<{ readonly code: string; readonly message: string; readonly hint: string } | null>;
   /** Waits up to `ms` for an outcome newer than `revision`, for a refusal, or for abort. */
   newer(revision: number, ms: number, signal: AbortSignal): Promise<void>;
   /** Set while the agent refuses: it will not settle by waiting. */
@@ -52,6 +63,14 @@ export type View = {
   /** Aborted when the agent stops, so that no caller waits on. */
   readonly stopping: AbortSignal;
 };
+
+/** For load balancers, by Patroni's convention. */
+const roles: readonly (readonly [string, Want])[] = [
+  ["/leader", "leader"],
+  ["/primary", "leader"],
+  ["/replica", "replica"],
+  ["/health", "health"],
+];
 
 /** The agent's routes. `callerOf` reads the connection; tests give their own. */
 export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
@@ -77,10 +96,17 @@ export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
   );
   app.get("/readyz", (c) => {
     const { code } = view.explanation();
-    return code === "settled" || (code === "store" && view.outcome() !== null)
-      ? c.text("ok\n")
-      : c.text(`${code}\n`, 503);
+    const settled = code === "settled" || (code === "store" && view.outcome() !== null);
+    if (!settled) return c.text(`${code}\n`, 503);
+    const report = view.report();
+    if (report.kind === "none" || report.status === "healthy") return c.text("ok\n");
+    return c.text(`database_${report.status}\n`, 503);
   });
+  for (const [path, want] of roles)
+    app.get(path, (c) => {
+      const { ok, word } = fits(view.report(), want);
+      return c.text(`${word}\n`, ok ? 200 : 503);
+    });
 
   app.use("*", async (c, next) => {
     if (c.req.path.startsWith("/v1/peer/")) return next();
@@ -95,6 +121,11 @@ export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
   app.get("/v1/explain", (c) => c.json(view.explanation()));
   app.get("/v1/peers", (c) => givePeers(c, view));
   app.get("/v1/outcome", (c) => giveOutcome(c, view));
+  app.get("/v1/node", (c) => c.json(view.node()));
+  app.get("/v1/shards", (c) => c.json({ shards: view.report().shards }));
+  app.get("/v1/leader", (c) => c.json(view.leader()));
+  app.get("/v1/events", (c) => giveEvents(c, view));
+  app.post("/v1/leave", (c) => takeLeave(c, view, callerOf(c.env)));
   app.get("/metrics", (c) =>
     c.text(view.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
   );
@@ -165,6 +196,31 @@ async function giveOutcome(c: Context, view: View): Promise<Response> {
   const refusal = view.refusal();
   return refusal === null || outcome !== null
     ? c.body(null, 204)
+    : c.json(problem(refusal.code, refusal.message, refusal.hint), 409);
+}
+
+/** The transitions as they come, from after `Last-Event-ID` or `?since=`. */
+function giveEvents(c: Context, view: View): Response {
+  const last = c.req.header("last-event-id") ?? c.req.query("since") ?? null;
+  const headers = { "content-type": "text/event-stream", "cache-control": "no-cache" };
+  if (c.req.method === "HEAD") return c.body(null, 200, headers);
+  const stream = view.events(last, AbortSignal.any([view.stopping, c.req.raw.signal]));
+  return stream === null
+    ? c.json(problem("too_many", "too many streams are open", "poll /v1/state?since=ID instead"), 503)
+    : c.body(stream, 200, headers);
+}
+
+/** Only somebody on this machine may make the node leave, and must name its cluster. */
+async function takeLeave(c: Context, view: View, caller: Caller): Promise<Response> {
+  if (!caller.loopback)
+    return c.json(problem("forbidden", "only from the agent's own machine", "run rollcall leave there"), 403);
+  const body: unknown = await c.req.json().catch(() => null);
+  const { key } = view.hello();
+  if (typeof body !== "object" || body === null || !("key" in body) || body.key !== key)
+    return c.json(problem("bad_request", 'must be {"key": the cluster\'s key}', "as confirmation"), 400);
+  const refusal = await view.leave();
+  return refusal === null
+    ? c.json({ left: true })
     : c.json(problem(refusal.code, refusal.message, refusal.hint), 409);
 }
 

@@ -4,12 +4,15 @@ import { formatAddress } from "../core/address.ts";
 import type { Rules, Settled } from "../core/genesis-state.ts";
 import { decode, type GenesisRecord, type MemberRef, Outcome } from "../core/model.ts";
 import type { Lookup } from "../core/provider.ts";
+import type { Database } from "../databases/database.ts";
 import type { Clock } from "../lib/clock.ts";
 import { readIfThere } from "../lib/files.ts";
 import { openKeptFile } from "../lib/kept-file.ts";
 import type { Log } from "../lib/log.ts";
-import type { Pacing } from "../lib/loop.ts";
+import { openBeside } from "./beside.ts";
+import { openCluster } from "./cluster.ts";
 import { openCredentials } from "./credentials.ts";
+import type { NodeDeps } from "./deps.ts";
 import { openGenesis } from "./genesis.ts";
 import { runHook } from "./hooks.ts";
 import type { DataDir } from "./identity.ts";
@@ -20,22 +23,8 @@ import { openRegistration } from "./registration.ts";
 import { openView } from "./view.ts";
 import { openStoreWatch } from "./watch.ts";
 
-/** What a node needs of the world. */
-export type NodeDeps = {
-  readonly pacing: Pacing;
-  readonly uuid: () => string;
-  readonly log: Log;
-  /** A file's text, read again when it changed. */
-  readonly file: (path: string) => Promise<string>;
-  /** What hooks get as their environment. */
-  readonly hookEnv: NodeJS.ProcessEnv;
-  readonly version: string;
-  /** Resident memory in bytes. */
-  readonly memory: () => number;
-};
-
 /** Wires a node whose data directory is open. */
-export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: DataDir) {
+export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: DataDir, database: Database) {
   const { pacing, uuid, log } = deps;
   const { clock } = pacing;
   const part = (name: string) => log.child({ part: name });
@@ -66,11 +55,12 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     self,
     log: part("genesis"),
     onInit: (record, signal) =>
-      runHook(config.onInit ?? [], initPayload(record, self()), { clock, signal, env: deps.hookEnv }),
+      runHook(config.hooks.init ?? [], initPayload(record, self()), { clock, signal, env: deps.hookEnv }),
     registered: () => registration.state().at === "held",
     settled(settled) {
-      outcome.update(settled, peers.members());
+      cluster.settled(settled);
       saySettled(log, settled);
+      beside.told();
     },
     changed: () => view.touch(),
   });
@@ -97,7 +87,20 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
       view.touch();
     },
   });
-  const parts = { rules, bootId, self, peers, outcome, genesis, registration, store };
+  const cluster = openCluster({ settled: () => genesis.state(), peers, outcome, self });
+  const beside = await openBeside({
+    config,
+    deps,
+    dataDir,
+    database,
+    self,
+    peers,
+    outcome,
+    cluster,
+    part,
+    changed: () => view.touch(),
+  });
+  const parts = { rules, bootId, self, peers, outcome, genesis, registration, store, beside };
   const view = openView({ ...parts, config, clock, version: deps.version, memory: deps.memory });
   return { ...parts, credentials, client, keptOutcome, view };
 
@@ -109,13 +112,14 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     const news = text !== noticed;
     noticed = text;
     peers.see(members);
-    const { settled, seen, phase } = genesis.state();
+    const { seen, phase } = genesis.state();
     const moved = (lookup.genesis?.revision ?? null) !== (seen?.at.revision ?? null);
     // A settled node cares for its record only; one that still waits cares for everybody who comes or goes.
     if (moved || (news && phase.at !== "open")) genesis.wake(true);
     if (news && !members.some((m) => m.incarnation === incarnation())) registration.lost();
-    if (settled !== null) outcome.update(settled, members);
-    view.touch();
+    cluster.saw(lookup);
+    beside.sawLeader(lookup.leader ?? null);
+    beside.told();
   }
 }
 export type Node = Awaited<ReturnType<typeof openNode>>;
@@ -148,7 +152,7 @@ function rulesOf(config: AgentConfig, nodeId: string): Rules {
     expect: config.bootstrapExpect,
     genesis: config.genesis,
     formation: config.formation,
-    initialises: config.onInit !== null,
+    initialises: config.hooks.init !== null,
   };
 }
 

@@ -1,6 +1,6 @@
 /** The outcome, kept current once the node has settled, and those who wait for it or for a newer one. */
 import type { Settled } from "../core/genesis-state.ts";
-import { byIdentity, type Member, type MemberRef, type Outcome } from "../core/model.ts";
+import { byIdentity, type LeaderRecord, type Member, type MemberRef, type Outcome } from "../core/model.ts";
 
 /** Who waits at most, so that waiting callers cannot take all memory. */
 const MOST_WAITERS = 1024;
@@ -19,7 +19,7 @@ export function openOutcome(earlier: Outcome | null = null, changed: () => void 
   return {
     current: () => outcome,
     /** Takes in what is known now; the revision rises only when that changes something. */
-    update(settled: Settled, members: readonly Member[]): void {
+    update(settled: Settled, members: readonly Member[], leader: LeaderRecord | null = null): void {
       const { kind, record } = settled;
       const next = {
         kind,
@@ -29,7 +29,7 @@ export function openOutcome(earlier: Outcome | null = null, changed: () => void 
           kind === "bootstrap" && record.formation === "symmetric"
             ? record.members
             : currentMembers(record, members),
-        leader: null,
+        leader,
       };
       const { revision, ...last } = outcome ?? earlier ?? { revision: 0 };
       const same = JSON.stringify(next) === JSON.stringify(last);
@@ -58,7 +58,7 @@ export function openOutcome(earlier: Outcome | null = null, changed: () => void 
 }
 
 /** The founding members with their present addresses, and everybody whose entry names the same genesis. */
-function currentMembers(record: Settled["record"], members: readonly Member[]): MemberRef[] {
+export function currentMembers(record: Settled["record"], members: readonly Member[]): MemberRef[] {
   const refs = new Map(record.members.map((m) => [m.incarnation, m]));
   for (const m of members) {
     const { id, incarnation, agent_addr, api_addr, addr } = m;

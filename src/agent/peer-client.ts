@@ -3,7 +3,7 @@ import * as z from "zod";
 import { parseAddress } from "../core/address.ts";
 import { decode, Hello, type HelloRequest, type PeerRef, VERSION } from "../core/model.ts";
 import { RollcallError } from "../lib/errors.ts";
-import { type Answer, type Client, type ClientTls, openClient } from "./request.ts";
+import { type Answer, type Client, type ClientTls, openClient } from "../lib/request.ts";
 import { ANSWER_HEADER, answerHolds, CALL_HEADER, signCall } from "./signature.ts";
 
 export const HELLO_PATH = "/v1/peer/hello";

@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import { parseAddress } from "../core/address.ts";
+import type { LeaderClaim } from "../core/leader-view.ts";
 import { decode, type Hello, type Member, PeerRef } from "../core/model.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reason } from "../lib/errors.ts";
@@ -43,6 +44,8 @@ export function openPeers(options: PeersOptions) {
   let members: readonly Member[] = [];
   const others = new Map<string, PeerRef>();
   const contacts = new Map<string, Contact>();
+  /** Who leads, as each agent last said, by incarnation. */
+  const claims = new Map<string, LeaderClaim>();
   const surveyDue = bell();
   const file = openKeptFile({
     path: options.path,
@@ -90,7 +93,10 @@ export function openPeers(options: PeersOptions) {
       );
       contacts.set(address, { ok: true, problem: null, at });
       // My own incarnation in an answer is me, seen through another address.
-      return hello.incarnation === self().incarnation ? null : hello;
+      if (hello.incarnation === self().incarnation) return null;
+      const { node_id: id, incarnation, leader = null } = hello;
+      claims.set(incarnation, { id, incarnation, leader, at: clock.now() });
+      return hello;
     } catch (error) {
       contacts.set(address, { ok: false, problem: reason(error), at });
       return null;
@@ -115,6 +121,8 @@ export function openPeers(options: PeersOptions) {
     }
     const known = new Set(targets());
     for (const address of contacts.keys()) if (!known.has(address)) contacts.delete(address);
+    const here = new Set([...members, ...others.values()].map((m) => m.incarnation));
+    for (const incarnation of claims.keys()) if (!here.has(incarnation)) claims.delete(incarnation);
     return [...hellos.values()];
   };
 
@@ -160,6 +168,7 @@ export function openPeers(options: PeersOptions) {
         ),
       );
     },
+    claims: (): readonly LeaderClaim[] => [...claims.values()],
     contact: (address: string): Contact | null => contacts.get(address) ?? null,
     /** Asks the agent at one address; null when it does not answer in time, or is this one. */
     ask,

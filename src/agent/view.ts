@@ -5,13 +5,18 @@ import { formatAddress, isLoopback, parseAddress } from "../core/address.ts";
 import { type Explanation, explain } from "../core/explain.ts";
 import { type Rules, testimony } from "../core/genesis-state.ts";
 import { type Hello, type Member, type MemberRef, VERSION } from "../core/model.ts";
+import type { NodeReport } from "../core/node-report.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Beside } from "./beside.ts";
+import { eventStream } from "./events.ts";
 import type { Genesis } from "./genesis.ts";
-import type { PeerRow, View } from "./http.ts";
-import { metricsPage } from "./metrics.ts";
+import type { View } from "./http.ts";
+import { agentMetrics } from "./metrics.ts";
 import type { openOutcome } from "./outcome.ts";
+import { otherRows, peerRows } from "./peer-rows.ts";
 import type { Peers } from "./peers.ts";
-import type { Registration } from "./registration.ts";
+import type { Registration, RegistrationState } from "./registration.ts";
+import { openTransitions } from "./transitions.ts";
 import type { StoreWatch } from "./watch.ts";
 
 export type ViewOptions = {
@@ -24,20 +29,23 @@ export type ViewOptions = {
   readonly outcome: ReturnType<typeof openOutcome>;
   readonly registration: Registration;
   readonly store: StoreWatch;
+  readonly beside: Beside;
   readonly self: () => MemberRef;
   /** Resident memory in bytes. */
   readonly memory: () => number;
   readonly clock: Clock;
 };
 
-type Pages = Omit<View, "bootId" | "access" | "secret" | "newer" | "met" | "failed" | "stopping">;
+/** Peers that a hello names at most. */
+const MOST_NAMED = 64;
+
+type Pages = Omit<View, "bootId" | "access" | "secret" | "newer" | "met" | "leave" | "failed" | "stopping">;
 
 export function openView(options: ViewOptions) {
-  const { config, rules, bootId, genesis, peers, outcome, registration, store, self } = options;
+  const { config, rules, bootId, genesis, peers, outcome, registration, store, beside, self } = options;
   const startedAt = options.clock.wall();
+  const transitions = openTransitions(options.clock);
   let overdue = false;
-  let seq = 1;
-  let essence = "";
   let refused: string | null = null;
 
   const explanation = (): Explanation => {
@@ -48,14 +56,10 @@ export function openView(options: ViewOptions) {
       state: genesis.shown(),
       seen: peers.members().length,
       reachable: rows.filter((r) => r.reachable === true).length + 1,
-      idTaken:
-        taken.at === "duplicate" || taken.at === "lapsing"
-          ? { by: taken.by.agent_addr, alive: taken.at === "duplicate" }
-          : null,
+      ...registrationFacts(taken),
       initFailure: genesis.initFailure(),
       loopbackAmongOthers:
         isLoopback(config.httpAdvAddr.host) && peers.members().some((m) => !isLoopback(hostOf(m.agent_addr))),
-      registrationProblem: taken.at === "failing" ? taken.problem : null,
       overdue,
       nextTryMs: genesis.nextTryMs(),
     });
@@ -76,50 +80,8 @@ export function openView(options: ViewOptions) {
     genesis_id: genesis.state().settled?.record.genesis_id ?? null,
   });
 
-  const others = (): PeerRow[] => {
-    const rowOf = (ref: MemberRefLike, member: Member | null): PeerRow => {
-      const contact = peers.contact(ref.agent_addr);
-      return {
-        id: ref.id,
-        incarnation: ref.incarnation,
-        agent_addr: ref.agent_addr,
-        api_addr: member?.api_addr ?? "",
-        addr: member?.addr ?? "",
-        voter: member?.voter ?? null,
-        status: member?.status ?? null,
-        genesis_id: member?.genesis_id ?? null,
-        registered: member !== null,
-        reachable: contact?.ok ?? null,
-        problem: contact?.problem ?? null,
-        self: false,
-      };
-    };
-    const mine = self().incarnation;
-    const registered = peers
-      .members()
-      .filter((m) => m.incarnation !== mine)
-      .map((m) => rowOf(m, m));
-    return [...registered, ...peers.others().map((ref) => rowOf(ref, null))];
-  };
-
-  const allPeers = (): PeerRow[] => {
-    const mine = entry();
-    const own: PeerRow = {
-      id: mine.id,
-      incarnation: mine.incarnation,
-      agent_addr: mine.agent_addr,
-      api_addr: mine.api_addr,
-      addr: mine.addr,
-      voter: mine.voter,
-      status: mine.status,
-      genesis_id: mine.genesis_id,
-      registered: registration.state().at === "held",
-      reachable: true,
-      problem: null,
-      self: true,
-    };
-    return [own, ...others()].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
-  };
+  const others = () => otherRows(self(), peers);
+  const allPeers = () => peerRows(entry(), registration.state().at === "held", peers);
 
   const refusal = () => {
     const { settled, phase } = genesis.shown();
@@ -129,103 +91,64 @@ export function openView(options: ViewOptions) {
     return { code, message: summary, hint: unblock.join(" ") };
   };
 
-  const agent = () => {
-    const { node_id, ...addresses } = {
-      node_id: rules.nodeId,
-      http_addr: formatAddress(config.httpAddr),
-      ...self(),
-    };
-    const { id: _, ...rest } = addresses;
+  const agent = () => agentPage(options, startedAt);
+
+  const hello = (): Hello => {
+    const { id: node_id, agent_addr, api_addr, addr } = self();
     return {
       v: VERSION,
-      node_id,
-      ...rest,
-      boot_id: bootId,
-      key: rules.key,
-      version: options.version,
-      started_at: new Date(startedAt).toISOString(),
-      voter: rules.voter,
-      expect: rules.expect,
-      genesis: rules.genesis,
-      formation: rules.formation,
-      mode: config.disco.mode,
+      ...testimony(genesis.state()),
+      ...{ key: rules.key, node_id, boot_id: bootId, voter: rules.voter, expect: rules.expect },
+      ...{ agent_addr, api_addr, addr },
+      leader: leaderOf(node_id, beside.report()),
+      peers: allPeers()
+        .filter((p) => !p.self && p.reachable !== false)
+        .slice(0, MOST_NAMED)
+        .map(({ id, incarnation, agent_addr }) => ({ id, incarnation, agent_addr })),
     };
   };
-
-  const hello = (): Hello => ({
-    v: VERSION,
-    ...testimony(genesis.state()),
-    key: rules.key,
-    node_id: rules.nodeId,
-    boot_id: bootId,
-    voter: rules.voter,
-    expect: rules.expect,
-    agent_addr: self().agent_addr,
-    api_addr: self().api_addr,
-    addr: self().addr,
-    peers: allPeers()
-      .filter((p) => !p.self && p.reachable !== false)
-      .slice(0, 64)
-      .map(({ id, incarnation, agent_addr }) => ({ id, incarnation, agent_addr })),
-  });
 
   const state = () => {
     const { phase, code, summary, settled, overdue: late } = explanation();
     return {
-      v: VERSION,
-      boot_id: bootId,
-      seq,
-      agent: agent(),
-      phase,
-      code,
-      summary,
-      settled,
-      overdue: late,
-      outcome: outcome.current(),
+      ...{ v: VERSION, boot_id: bootId, seq: transitions.seq(), agent: agent(), node: node() },
+      ...{ phase, code, summary, settled, overdue: late, outcome: outcome.current() },
       registration: registration.state().at,
       store: { mode: config.disco.mode, ...store.health() },
+      ...besidePage(beside),
       peers: allPeers(),
+      transitions: transitions.recent(),
     };
   };
 
-  const metrics = (): string => {
-    const { code, counted, seen, reachable, overdue: late } = explanation();
-    const gauge = (name: string, help: string, value: number, labels?: Record<string, string>) =>
-      ({
-        name: `rollcall_${name}`,
-        help,
-        type: "gauge",
-        values: [labels === undefined ? { value } : { value, labels }],
-      }) as const;
-    return metricsPage([
-      gauge("info", "The agent, its node and cluster; always 1.", 1, {
-        version: options.version,
-        node_id: rules.nodeId,
-        key: rules.key,
-        mode: config.disco.mode,
-      }),
-      gauge("settled", "1 once the agent has an outcome.", outcome.current() === null ? 0 : 1),
-      gauge("waiting", "1 with the code that /v1/explain gives.", 1, { code }),
-      gauge("overdue", "1 when no outcome came within -bootstrap-expect-timeout.", late ? 1 : 0),
-      gauge("expected_voters", "Voters that must be there before a cluster is created.", rules.expect),
-      gauge("counted_voters", "Voters that counted when this agent last asked.", counted.length),
-      gauge("registered_members", "Entries in the members directory.", seen),
-      gauge("reachable_agents", "Agents that answered when last asked, this one included.", reachable),
-      gauge("store_up", "1 when the last look at the store succeeded.", store.health().ok === true ? 1 : 0),
-      gauge(
-        "outcome_revision",
-        "Revision of the outcome; 0 before there is one.",
-        outcome.current()?.revision ?? 0,
-      ),
-      gauge("state_seq", "Transitions of /v1/state since the agent started.", seq),
-      gauge("process_resident_memory_bytes", "Resident memory.", options.memory()),
-    ]);
+  const node = () => {
+    const { shards: _, ...report } = beside.report();
+    return { v: VERSION, node_id: rules.nodeId, incarnation: self().incarnation, ...report };
   };
 
+  const metrics = (): string =>
+    agentMetrics({
+      ...{ version: options.version, nodeId: rules.nodeId, key: rules.key, mode: config.disco.mode },
+      expect: rules.expect,
+      explanation: explanation(),
+      revision: outcome.current()?.revision ?? 0,
+      seq: transitions.seq(),
+      storeUp: store.health().ok === true,
+      memory: options.memory(),
+      report: beside.report(),
+      leader: beside.leads()?.id ?? null,
+      restarts: beside.process()?.restarts ?? null,
+      failingHooks: beside.failing(),
+    });
+
   const pages: Pages = {
-    seq: () => seq,
+    seq: transitions.seq,
     state,
     agent,
+    report: beside.report,
+    node,
+    leader: beside.leader,
+    events: (last, signal) => eventStream({ bootId, clock: options.clock, transitions, state }, last, signal),
     peers: allPeers,
     explanation,
     outcome: outcome.current,
@@ -245,20 +168,19 @@ export function openView(options: ViewOptions) {
     touch,
   };
 
-  /** Something may have changed: counts a transition when it did, and passes it on to those who wait. */
+  /** Something may have changed: counts the transitions, and passes the change on to those who wait. */
   function touch(): void {
     const { code, settled } = explanation();
-    const next = JSON.stringify([
-      settled ? code : [code, overdue],
-      outcome.current()?.revision,
-      registration.state().at,
-      store.health().ok,
-      self(),
-      peers.members(),
-    ]);
-    if (next === essence) return;
-    essence = next;
-    seq += 1;
+    const changed = transitions.update({
+      phase: { code, overdue: !settled && overdue },
+      outcome: outcome.current()?.revision ?? 0,
+      members: peers.members(),
+      address: self(),
+      registration: registration.state().at,
+      store: store.health().ok,
+      ...besideFacets(beside),
+    });
+    if (!changed) return;
     const now = refusal()?.code ?? null;
     if (now !== refused && now !== null) outcome.release();
     refused = now;
@@ -266,7 +188,64 @@ export function openView(options: ViewOptions) {
   }
 }
 
-type MemberRefLike = { readonly id: string; readonly incarnation: string; readonly agent_addr: string };
+/** `/v1/agent`: the node, its addresses, and the flags that matter to others. */
+function agentPage({ config, rules, bootId, version, self }: ViewOptions, startedAt: number) {
+  const { id: node_id, ...addresses } = self();
+  return {
+    v: VERSION,
+    node_id,
+    http_addr: formatAddress(config.httpAddr),
+    ...addresses,
+    boot_id: bootId,
+    key: rules.key,
+    version,
+    started_at: new Date(startedAt).toISOString(),
+    voter: rules.voter,
+    expect: rules.expect,
+    genesis: rules.genesis,
+    formation: rules.formation,
+    mode: config.disco.mode,
+    database: config.db.kind,
+  };
+}
+
+/** What this node's own entry in the directory means for an explanation. */
+function registrationFacts(taken: RegistrationState) {
+  const other = taken.at === "duplicate" || taken.at === "lapsing" ? taken.by.agent_addr : null;
+  return {
+    idTaken: other === null ? null : { by: other, alive: taken.at === "duplicate" },
+    registrationProblem: taken.at === "failing" ? taken.problem : null,
+  };
+}
+
+function besidePage(beside: Beside) {
+  return {
+    leader: beside.leader(),
+    process: beside.process(),
+    hooks: beside.hooks(),
+    outputs: beside.outputProblems(),
+  };
+}
+
+/** What of the database and of what is kept for it counts as a change. */
+function besideFacets(beside: Beside) {
+  const { role, status, version } = beside.report();
+  return {
+    leader: beside.leads(),
+    role,
+    status,
+    version,
+    process: beside.process()?.at ?? null,
+    leader_key: beside.leaderTrouble()?.code ?? null,
+    failing: beside.failing(),
+  };
+}
+
+/** By the database alone, never by the key, which would then confirm itself. Not every database names itself. */
+function leaderOf(self: string, { role, leader, term }: NodeReport): Hello["leader"] {
+  const id = leader?.id ?? (role === "leader" ? self : null);
+  return id === null ? null : { id, term };
+}
 
 function hostOf(address: string): string {
   const parsed = parseAddress(address, 4100);

@@ -1,4 +1,4 @@
-/** One GET to a running agent. */
+/** One request to a running agent. */
 import * as http from "node:http";
 import * as https from "node:https";
 import * as z from "zod";
@@ -18,9 +18,14 @@ const ErrorBody = z.looseObject({
   error: z.looseObject({ message: z.string(), hint: z.string().default("") }),
 });
 
+/** What is asked: a path to read, or one to send `body` to. `limitMs`: 5 s unless told. */
+export type Question = { readonly path: string; readonly body?: string; readonly limitMs?: number };
+
 /** The body of a 200 answer. Throws one line that names the agent for everything else. */
-export async function ask(path: string, config: ClientConfig, io: Io): Promise<string> {
-  const { status, body } = await request(path, config, io);
+export async function ask(question: string | Question, config: ClientConfig, io: Io): Promise<string> {
+  const asked = typeof question === "string" ? { path: question } : question;
+  const { path } = asked;
+  const { status, body } = await request(asked, config, io);
   if (status === 200) return body;
   const addr = formatAddress(config.addr);
   const said = decode(ErrorBody, body);
@@ -29,13 +34,14 @@ export async function ask(path: string, config: ClientConfig, io: Io): Promise<s
   throw new RollcallError("ask", `ask ${addr}: ${message}`, { hint: hint === "" ? null : hint });
 }
 
-/** Whatever the agent answers. Throws one line that names it when there is no answer within 5 s. */
-export async function request(path: string, config: ClientConfig, io: Io): Promise<Answer> {
+/** Whatever the agent answers. Throws one line that names it when there is no answer in time. */
+export async function request(question: Question, config: ClientConfig, io: Io): Promise<Answer> {
+  const { limitMs = LIMIT_MS } = question;
   const addr = formatAddress(config.addr);
   const options = await requestOptions(config, io);
   const outer = new AbortController().signal;
-  return withDeadline(io.pacing.clock, outer, LIMIT_MS, `ask ${addr}`, (signal) =>
-    get(path, { ...options, signal }, config.tls !== null),
+  return withDeadline(io.pacing.clock, outer, limitMs, `ask ${addr}`, (signal) =>
+    send(question, { ...options, signal }, config.tls !== null),
   ).catch((error: unknown) => {
     if (error instanceof RollcallError) throw error;
     const refused = codeOf(error) === "ECONNREFUSED";
@@ -64,9 +70,10 @@ async function requestOptions({ addr, tls, tokenFile }: ClientConfig, io: Io): P
   };
 }
 
-function get(path: string, options: https.RequestOptions, secure: boolean): Promise<Answer> {
+function send({ path, body }: Question, options: https.RequestOptions, secure: boolean): Promise<Answer> {
+  const method = body === undefined ? "GET" : "POST";
   return new Promise((resolve, reject) => {
-    const request = (secure ? https : http).get({ ...options, path }, (response) => {
+    const request = (secure ? https : http).request({ ...options, path, method }, (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
       response.on("data", (chunk: Buffer) => {
@@ -80,5 +87,6 @@ function get(path: string, options: https.RequestOptions, secure: boolean): Prom
       );
     });
     request.on("error", reject);
+    request.end(body);
   });
 }

@@ -3,6 +3,7 @@ import { join, relative, resolve, sep } from "node:path";
 import { createSecureContext } from "node:tls";
 import { LOCK, type Settings } from "../config.ts";
 import { type Address, formatAddress, isLoopback, isWildcard, parseAddress } from "../core/address.ts";
+import type { Formation } from "../core/model.ts";
 import { codeOf } from "../lib/errors.ts";
 import { type Files, readGiven, usageError } from "./usage.ts";
 
@@ -125,32 +126,33 @@ export function checkKeyPair(s: Settings, files: Files): void {
 }
 
 /** The agent's own directory and the database's are two, each of which may be moved away without the other. */
-export function checkDirectories(s: Settings, files: Files): void {
+export function checkDirectories(s: Settings, databaseDir: string | null, files: Files): void {
   if (Buffer.byteLength(join(s.data_dir, LOCK.name)) > LOCK.mostPathBytes) {
     throw usageError(
       `-data-dir: ${s.data_dir} is too long for the lock in it`,
       "use a path of at most 85 bytes, or a relative one",
     );
   }
-  if (s.db_data_dir === null) return;
-  if (contains(s.data_dir, s.db_data_dir) || contains(s.db_data_dir, s.data_dir)) {
+  if (databaseDir === null) return;
+  if (contains(s.data_dir, databaseDir) || contains(databaseDir, s.data_dir)) {
     throw usageError(
-      `-db-data-dir: ${s.db_data_dir} and -data-dir ${s.data_dir} are one, or one is in the other; each needs a place of its own`,
+      `-db-data-dir: ${databaseDir} and -data-dir ${s.data_dir} are one, or one is in the other; each needs a place of its own`,
     );
   }
   try {
     // Says what is there without opening what is no directory.
-    files.read(`${s.db_data_dir}/.`);
+    files.read(`${databaseDir}/.`);
   } catch (error) {
-    if (codeOf(error) === "ENOTDIR") throw usageError(`-db-data-dir: ${s.db_data_dir}: is no directory`);
+    if (codeOf(error) === "ENOTDIR") throw usageError(`-db-data-dir: ${databaseDir}: is no directory`);
   }
 }
 
 /** One node initialises a database for the others to join; a symmetric cluster has no such node. */
-export function checkHook(s: Settings): void {
-  if (s.on_init === null || s.formation !== "symmetric") return;
+export function checkHook(s: Settings, formation: Formation): void {
+  if (s.on_init === null || formation !== "symmetric") return;
+  const why = s.formation === null ? `, the default with -db=${s.db}` : "";
   throw usageError(
-    "-on-init: does not go with -formation=symmetric, where all start with the identical list and nobody initialises first",
+    `-on-init: does not go with -formation=symmetric${why}, where all start with the identical list and nobody initialises first`,
   );
 }
 

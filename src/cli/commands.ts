@@ -16,6 +16,7 @@ const NAMES = [
   "validate",
   "status",
   "explain",
+  "leave",
   "genesis show",
   "genesis init",
   "genesis restore",
@@ -76,6 +77,13 @@ export const COMMANDS: readonly Command[] = [
     summary: "asks a running agent why it waits and what unblocks it",
     about: "Reads /v1/explain of the agent at -addr.",
     examples: ["rollcall explain", "rollcall explain -addr=10.0.0.1:4100"],
+  },
+  {
+    name: "leave",
+    summary: "takes a node out of its cluster for good, and ends its agent",
+    about:
+      "Asks the running agent, on its own machine only. The database's cluster agrees first; then -on-leave runs, a supervised database is stopped, and the agent ends with 0. Started again with its data the node joins anew.",
+    examples: [`rollcall leave -disco-key=prod/orders -confirm=prod/orders`],
   },
   {
     name: "genesis show",

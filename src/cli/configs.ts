@@ -14,7 +14,6 @@ import {
 import { type Address, isLoopback, isWildcard } from "../core/address.ts";
 import {
   advertisedAddress,
-  checkDatabaseAddress,
   checkDirectories,
   checkDisco,
   checkFiles,
@@ -24,6 +23,7 @@ import {
   checkTls,
   checkTlsPair,
 } from "./checks.ts";
+import { databasePart, hooksConfig, outputsConfig } from "./database.ts";
 import { type Files, usageError } from "./usage.ts";
 
 /** What checking needs of the world; an Io is one. */
@@ -40,14 +40,13 @@ export async function agentConfig(s: Settings, deps: ConfigDeps): Promise<AgentC
   const httpAdvAddr = advertisedAddress(s);
   checkListening(s);
   checkTls(s);
-  checkDatabaseAddress("-db-adv-addr", s.db_adv_addr);
-  checkDatabaseAddress("-db-peer-addr", s.db_peer_addr);
-  checkHook(s);
+  const { db, formation, supervision, nodeId } = await databasePart(s, httpAdvAddr);
+  checkHook(s, formation);
   checkFiles(s, deps.files);
   checkKeyPair(s, deps.files);
-  checkDirectories(s, deps.files);
+  checkDirectories(s, db.dataDir, deps.files);
   return {
-    nodeId: s.node_id,
+    nodeId: s.node_id ?? nodeId,
     httpAddr: s.http_addr,
     httpAdvAddr,
     dataDir: s.data_dir,
@@ -57,9 +56,11 @@ export async function agentConfig(s: Settings, deps: ConfigDeps): Promise<AgentC
     exitOnTimeout: s.exit_on_timeout,
     voter: !s.non_voter,
     genesis: s.genesis,
-    formation: s.formation,
-    db: { advAddr: s.db_adv_addr, peerAddr: s.db_peer_addr, dataDir: s.db_data_dir },
-    onInit: s.on_init,
+    formation,
+    db,
+    supervision,
+    hooks: hooksConfig(s),
+    outputs: outputsConfig(s),
     tls: tlsConfig(s),
     tokenFile: s.token_file,
     clusterSecretFile: s.cluster_secret_file,

@@ -3,43 +3,14 @@
  * README's tables come from these rows.
  */
 import { type CommandName, GENESIS_COMMANDS } from "./commands.ts";
+import type { Flag, Section } from "./flag.ts";
 
-export type Kind = "string" | "bool" | "int" | "duration" | "enum" | "list" | "json" | "address";
-
-export type Section = "node" | "discovery" | "bootstrap" | "database" | "security" | "log" | "command";
-
-/** One flag. */
-export type Flag = {
-  /** As typed, without the dash. */
-  readonly name: string;
-  /** Its key in Settings and, unless `lineOnly`, in a `-config` file. */
-  readonly key: string;
-  readonly kind: Kind;
-  /** What stands for the value in help: `HOST:PORT`. Empty for booleans. */
-  readonly word: string;
-  /** The default as it would be typed; null: none. */
-  readonly default: string | null;
-  /** What help says of the default, where that is not the value itself. */
-  readonly defaultText?: string;
-  /** What an enum may be. */
-  readonly values?: readonly string[];
-  /** The least and the most of an int or a duration (in milliseconds). */
-  readonly range?: readonly [number, number];
-  /** Its value may hold secrets: no message repeats it. */
-  readonly secret?: boolean;
-  /** Has no environment variable and no key in a file. */
-  readonly lineOnly?: boolean;
-  /** The commands that use it. */
-  readonly commands: readonly CommandName[];
-  readonly section: Section;
-  /** One line, without a full stop. */
-  readonly meaning: string;
-};
+export type { Flag, Kind, Section } from "./flag.ts";
 
 type Row = Pick<Flag, "word" | "meaning"> & Partial<Flag>;
 
 const AGENT = ["agent", "validate"] as const;
-const CLIENT = ["status", "explain"] as const;
+const CLIENT = ["status", "explain", "leave"] as const;
 const STORE = [...AGENT, "discover", ...GENESIS_COMMANDS] as const;
 
 /** All flags, in the order of help. */
@@ -91,6 +62,7 @@ export const FLAGS: readonly Flag[] = [
     "disco-key": {
       word: "KEY",
       defaultText: "rollcall; in mode disco, -disco-id",
+      commands: [...STORE, "leave"],
       meaning: "the cluster's name everywhere: 1 to 4 segments of [a-z0-9._-] joined by /",
     },
     "disco-id": { word: "ID", meaning: "mode disco: the id that a Discovery Service gave" },
@@ -126,23 +98,97 @@ export const FLAGS: readonly Flag[] = [
       kind: "enum",
       word: "HOW",
       values: ["single", "symmetric"],
-      default: "single",
+      defaultText: "symmetric with -db=rqlite, else single",
       meaning: "one node creates and the others join, or all start with the identical list",
     },
+  }),
+  ...rows("database", AGENT, {
+    db: {
+      kind: "enum",
+      word: "KIND",
+      values: ["rqlite", "http", "none"],
+      default: "none",
+      meaning: "the database beside the agent; none: the agent asks nothing and writes no leader key",
+    },
+    "db-addr": {
+      word: "HOST:PORT|URL",
+      defaultText: "as in COMMAND; rqlite: 127.0.0.1:4001",
+      meaning: "where the agent asks its database",
+    },
+    "db-adv-addr": {
+      word: "HOST:PORT|URL",
+      defaultText: "as in COMMAND, else -db-addr's port on the host of -http-adv-addr",
+      meaning: "the database's address for clients, as others get it",
+    },
+    "db-peer-addr": {
+      word: "HOST:PORT",
+      defaultText: "as in COMMAND; rqlite: port 4002 on the host of -http-adv-addr",
+      meaning: "the database's own peer address, as others get it",
+    },
+    "db-data-dir": {
+      word: "DIR",
+      defaultText: "as in COMMAND; required with -db=rqlite",
+      meaning: "the database's directory, looked at (never into) to tell blank from used",
+    },
+    "db-config": {
+      kind: "json",
+      word: "JSON|FILE",
+      default: "{}",
+      secret: true,
+      meaning: "credentials and TLS of the database, written as -disco-config is",
+    },
+    "probe-interval": {
+      kind: "duration",
+      word: "DURATION",
+      defaultText: "250ms with -db=rqlite, else 1s",
+      range: [50, 3_600_000],
+      meaning: "how often the database is asked",
+    },
+  }),
+  ...rows("supervision", AGENT, {
+    "stop-timeout": {
+      kind: "duration",
+      word: "DURATION",
+      default: "25s",
+      range: [0, 3_600_000],
+      meaning: "how long the database may take to stop before it is killed",
+    },
+    restart: {
+      kind: "enum",
+      word: "WHEN",
+      values: ["on-failure", "always", "never"],
+      default: "on-failure",
+      meaning: "whether COMMAND is started again when it ends; if not, the agent ends with its exit code",
+    },
+  }),
+  ...rows("hooks", AGENT, {
     "on-init": {
       kind: "list",
       word: "COMMAND",
       meaning:
         "initialises the database once, before the cluster is sealed: split at white space, or a JSON array; no shell",
     },
-  }),
-  ...rows("database", AGENT, {
-    "db-adv-addr": { word: "HOST:PORT|URL", meaning: "the database's address for clients, as others get it" },
-    "db-peer-addr": { word: "HOST:PORT", meaning: "the database's own peer address, as others get it" },
-    "db-data-dir": {
-      word: "DIR",
-      meaning: "the database's directory, looked at (never into) to tell blank from used",
+    "on-bootstrap": {
+      kind: "list",
+      word: "COMMAND",
+      meaning: "runs once this node is to create the cluster",
     },
+    "on-join": { kind: "list", word: "COMMAND", meaning: "runs once this node is to join a cluster" },
+    "on-members-change": { kind: "list", word: "COMMAND", meaning: "runs when members come, go or move" },
+    "on-leader-change": { kind: "list", word: "COMMAND", meaning: "runs when another node leads" },
+    "on-role-change": {
+      kind: "list",
+      word: "COMMAND",
+      meaning: "runs when this node's database gets another role",
+    },
+    "on-leave": {
+      kind: "list",
+      word: "COMMAND",
+      meaning: "runs when `rollcall leave` has taken the node out",
+    },
+    "output-env": { word: "FILE", meaning: "kept with the outcome for a shell to source" },
+    "output-json": { word: "FILE", meaning: "kept with the outcome as JSON" },
+    "output-hosts": { word: "FILE", meaning: "kept with the members as lines of a hosts file" },
   }),
   ...rows("security", AGENT, {
     "tls-cert": {
@@ -202,7 +248,7 @@ export const FLAGS: readonly Flag[] = [
       values: ["table", "json"],
       default: "table",
       lineOnly: true,
-      commands: [...CLIENT, "discover", "genesis show"],
+      commands: ["status", "explain", "discover", "genesis show"],
       meaning: "for people, or for programs",
     },
   }),
@@ -226,7 +272,7 @@ export const FLAGS: readonly Flag[] = [
     confirm: {
       word: "KEY",
       lineOnly: true,
-      commands: ["genesis init", "genesis restore", "genesis rebirth"],
+      commands: ["leave", "genesis init", "genesis restore", "genesis rebirth"],
       defaultText: "asked on a terminal",
       meaning: "the cluster's key once more, as confirmation",
     },

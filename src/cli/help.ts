@@ -11,6 +11,8 @@ const TITLES: Readonly<Record<Section, string>> = {
   discovery: "Discovery",
   bootstrap: "Creating the cluster",
   database: "The database",
+  supervision: "The database as a child of the agent",
+  hooks: "Hooks and files",
   security: "Security",
   log: "Log",
   command: "This command",
@@ -24,10 +26,11 @@ const EXITS = `Exit codes
 `;
 
 const RULES = `Flags
-  -x v, -x=v, --x v and --x=v are the same; booleans stand alone or take =false; -- ends the flags.
-  A flag given twice is an error. Order: flag, environment variable, -config file, default; an empty
-  variable counts as unset. In a -config file, -disco-mode is disco_mode, and disco_config may be a
-  mapping. All flags of \`agent\` may stay on the line of every other command.
+  -x v, -x=v, --x v and --x=v are the same; booleans stand alone or take =false. What follows -- is
+  the database's command, which the agent starts. A flag given twice is an error. Order: flag,
+  environment variable, -config file, default; an empty variable counts as unset. In a -config file,
+  -disco-mode is disco_mode, and disco_config may be a mapping. All flags of \`agent\` may stay on
+  the line of every other command.
 `;
 
 /** The text for a command, for a group such as `genesis`, or, for null, the overview. */

@@ -18,6 +18,8 @@ export type Io = {
   readonly pacing: Pacing;
   readonly uuid: () => string;
   readonly hostName: string;
+  /** This process's id. */
+  readonly pid: number;
   readonly version: string;
   /** Node's version and the machine's kind, for `rollcall version`. */
   readonly platform: string;
@@ -31,6 +33,8 @@ export type Io = {
   readonly openProvider: (disco: DiscoConfig) => Promise<Provider>;
   /** From now on SIGTERM and SIGINT abort the signal instead of ending the process. */
   readonly untilStopped: () => AbortSignal;
+  /** From now on other signals are forwarded, and a second SIGTERM or SIGINT kills before it ends the process. */
+  readonly onSignals: (forward: (name: NodeJS.Signals) => void, kill: () => void) => void;
 };
 
 /** A command that works from its settings. Gives the exit code; throws one clear line for 1 or, as usage, 2. */

@@ -1,6 +1,7 @@
 /** The README's tables, from the same rows as help. */
 import { COMMANDS, type CommandName } from "./commands.ts";
 import { envName, type Flag, flagsOf } from "./flags.ts";
+import { hookSchema } from "./hook-schema.ts";
 
 /** A Markdown table of the flags of `agent`, or of what another command adds to them. */
 export function flagTable(command: CommandName = "agent"): string {
@@ -15,6 +16,12 @@ export function commandTable(): string {
     ["command", "what it does"],
     COMMANDS.map(({ name, summary }) => [code(`rollcall ${name}`), cell(summary)]),
   );
+}
+
+/** What a hook reads, as JSON Schema, folded. */
+export function hookText(): string {
+  const schema = JSON.stringify(hookSchema());
+  return `<details><summary>What a hook reads: JSON Schema</summary>\n\n\`\`\`json\n${schema}\n\`\`\`\n\n</details>\n`;
 }
 
 function flagRow(flag: Flag): readonly string[] {

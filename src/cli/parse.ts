@@ -1,6 +1,6 @@
 /**
  * The command line, the Go way: `-x v`, `-x=v`, `--x v` and `--x=v` are the same, booleans stand alone or take
- * `=false`, `--` ends the flags, `-h`, `-help` and `--help` are understood everywhere. A flag given twice is an
+ * `=false`, `--` ends the flags and begins the database's command, `-h`, `-help` and `--help` are understood everywhere. A flag given twice is an
  * error: in long command lines the second one is usually a mistake. No message repeats a word that is not
  * known to be harmless, because a badly quoted `-disco-config` may leave a password anywhere.
  */
@@ -15,7 +15,13 @@ export type GivenFlag = { readonly flag: Flag; readonly where: string; readonly 
 /** What the command line asks for. `topic`: a command, a group such as `genesis`, or null for the overview. */
 export type Line =
   | { readonly kind: "help"; readonly topic: string | null }
-  | { readonly kind: "run"; readonly command: CommandName; readonly flags: readonly GivenFlag[] };
+  | {
+      readonly kind: "run";
+      readonly command: CommandName;
+      readonly flags: readonly GivenFlag[];
+      /** What follows `--`: the database to supervise. */
+      readonly database: readonly string[];
+    };
 
 /** Reads the arguments after the program's name. Throws one usage line. */
 export function parseLine(argv: readonly string[]): Line {
@@ -24,7 +30,17 @@ export function parseLine(argv: readonly string[]): Line {
   if (asksForHelp(rest)) return { kind: "help", topic: topicOf(words) };
   if (words.length === 0) return withoutCommand(rest);
   const command = commandOf(words);
-  return { kind: "run", command, flags: readFlags(command, rest) };
+  const end = rest.indexOf("--");
+  const database = end === -1 ? [] : rest.slice(end + 1);
+  if (end !== -1 && namesFor(command).length === 0)
+    throw usageError(`${command}: takes no arguments after --`);
+  if (end !== -1 && (database[0] ?? "") === "") throw usageError("--: needs the database's command after it");
+  return {
+    kind: "run",
+    command,
+    flags: readFlags(command, end === -1 ? rest : rest.slice(0, end)),
+    database,
+  };
 }
 
 function leadingWords(argv: readonly string[]): { words: readonly string[]; rest: readonly string[] } {
@@ -49,7 +65,7 @@ function topicOf(words: readonly string[]): string | null {
 
 function withoutCommand(rest: readonly string[]): Line {
   if (rest.length > 0 && /^--?version$/.test(rest[0] ?? ""))
-    return { kind: "run", command: "version", flags: [] };
+    return { kind: "run", command: "version", flags: [], database: [] };
   const why = rest.length === 0 ? "no command" : "the command comes before the flags";
   throw usageError(`${why}; one of ${topLevel().join(", ")}`, "rollcall help says more");
 }
@@ -75,10 +91,6 @@ function readFlags(command: CommandName, rest: readonly string[]): readonly Give
   const given: GivenFlag[] = [];
   for (let at = 0; at < rest.length; at++) {
     const word = rest[at] ?? "";
-    if (word === "--") {
-      if (at + 1 < rest.length) throw usageError(`${command}: takes no arguments after --`);
-      break;
-    }
     if (!/^--?[^-=]/.test(word)) throw strayWord(command, given.at(-1));
     const next = readFlag(command, word, rest[at + 1]);
     if (given.some((other) => other.flag === next.flag))

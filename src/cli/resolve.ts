@@ -17,17 +17,20 @@ import { convert, type Given } from "./values.ts";
 /** What resolving needs of the world. */
 export type ResolveDeps = { readonly env: Env; readonly files: Files };
 
+/** The command line as it was read. */
+export type Said = {
+  readonly command: CommandName;
+  readonly flags: readonly GivenFlag[];
+  readonly database: readonly string[];
+};
+
 /** All settings of a command. Flags that it does not use have their defaults. Throws one usage line. */
-export async function resolve(
-  command: CommandName,
-  flags: readonly GivenFlag[],
-  deps: ResolveDeps,
-): Promise<Settings> {
+export async function resolve({ command, flags, database }: Said, deps: ResolveDeps): Promise<Settings> {
   const line = new Map<Flag, Given>(flags.map(({ flag, where, text }) => [flag, { where, value: text }]));
   const file = await readConfigFile(command, line, deps);
   const used = new Set(flagsOf(command));
   const origins = new Map<string, string>();
-  const values: Record<string, unknown> = {};
+  const values: Record<string, unknown> = { command: database };
   for (const flag of FLAGS) {
     if (flag.name === "config") continue;
     const given = used.has(flag) ? (line.get(flag) ?? fromEnv(flag, deps.env) ?? fromFile(flag, file)) : null;

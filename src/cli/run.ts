@@ -32,7 +32,7 @@ async function dispatch(io: Io): Promise<number> {
   }
   if (line.command === "version") return (await import("./version.ts")).run(io);
   const { resolve } = await import("./resolve.ts");
-  return runCommand(line.command, await resolve(line.command, line.flags, io), io);
+  return runCommand(line.command, await resolve(line, io), io);
 }
 
 async function runCommand(command: CommandName, settings: Settings, io: Io): Promise<number> {
@@ -54,6 +54,8 @@ async function runCommand(command: CommandName, settings: Settings, io: Io): Pro
       return (await import("./status.ts")).run(settings, io);
     case "explain":
       return (await import("./explain.ts")).run(settings, io);
+    case "leave":
+      return (await import("./leave.ts")).run(settings, io);
     case "genesis show":
     case "genesis init":
     case "genesis restore":

@@ -32,6 +32,24 @@ const State = z.looseObject({
   agent: z.looseObject({ node_id: z.string(), key: z.string(), mode: z.string(), version: z.string() }),
   outcome: z.looseObject({ kind: z.string(), genesis_id: z.string(), revision: z.int() }).nullable(),
   store: z.looseObject({ ok: z.boolean().nullable().default(null) }),
+  node: z
+    .looseObject({
+      kind: z.string(),
+      version: z.string().nullable(),
+      status: z.string(),
+      problem: z.string().nullable(),
+      role: z.string(),
+      term: z.number().nullable(),
+    })
+    .nullable()
+    .default(null),
+  leader: z
+    .looseObject({
+      record: z.looseObject({ id: z.string(), api_addr: z.string() }).nullable(),
+      verified: z.boolean(),
+    })
+    .nullable()
+    .default(null),
   peers: z.array(Peer),
 });
 type State = z.infer<typeof State>;
@@ -40,7 +58,7 @@ type State = z.infer<typeof State>;
 export async function run(settings: Settings, io: Io): Promise<number> {
   const config = clientConfig(settings, io.files);
   if (settings.check !== null) {
-    const { status, body } = await request(`/${settings.check}z`, config, io);
+    const { status, body } = await request({ path: `/${settings.check}z` }, config, io);
     io.stdout(`${printable(body.trim())}\n`);
     return status === 200 ? 0 : 1;
   }
@@ -72,6 +90,7 @@ function asText(state: State): string {
         ? "none yet"
         : `${outcome.kind}, genesis ${outcome.genesis_id}, revision ${outcome.revision}`,
     ],
+    ...databaseRows(state),
   ]);
   return `${head}\n${columns([
     ["ID", "INCARNATION", "AGENT", "DB", "VOTER", "STATUS", "REACHABLE"],
@@ -85,6 +104,23 @@ function asText(state: State): string {
       peer.problem ?? yesNo(peer.reachable),
     ]),
   ])}`;
+}
+
+/** The database beside the agent and who leads; nothing where none is asked. */
+function databaseRows({ node, leader }: State): readonly (readonly string[])[] {
+  if (node === null || node.kind === "none") return [];
+  const { kind, version, status, problem, role, term } = node;
+  const is = [status, problem, role === "unknown" ? null : role, term === null ? null : `term ${term}`];
+  const record = leader?.record ?? null;
+  return [
+    ["database", `${[kind, version].filter(Boolean).join(" ")}: ${is.filter(Boolean).join(", ")}`],
+    [
+      "leader",
+      record === null
+        ? "not known"
+        : `${record.id} at ${record.api_addr}${leader?.verified === true ? "" : ", not verified"}`,
+    ],
+  ];
 }
 
 function yesNo(value: boolean | null): string {

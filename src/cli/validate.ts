@@ -15,7 +15,7 @@ export async function run(config: AgentConfig, io: Io): Promise<number> {
 }
 
 function used(config: AgentConfig): readonly (readonly string[])[] {
-  const { disco, httpAddr, httpAdvAddr, bootstrapExpect, bootstrapExpectTimeoutMs, db, onInit } = config;
+  const { disco, httpAddr, httpAdvAddr, bootstrapExpect, bootstrapExpectTimeoutMs, db } = config;
   const waits = formatDuration(bootstrapExpectTimeoutMs);
   return [
     ["node id", config.nodeId ?? `kept in ${config.dataDir}, else the host's name`],
@@ -27,12 +27,27 @@ function used(config: AgentConfig): readonly (readonly string[])[] {
     ["genesis", `${config.genesis}, ${config.formation}`],
     [
       "database",
-      [db.advAddr, db.peerAddr, db.dataDir].filter((part) => part !== null).join(", ") || "none named",
+      [...(db.kind === "none" ? [] : [db.kind]), db.advAddr, db.peerAddr, db.dataDir]
+        .filter((part) => part !== null)
+        .join(", ") || "none named",
     ],
-    // Only the command: its arguments may hold a password.
-    ["on init", onInit === null ? "nothing" : (onInit[0] ?? "")],
+    ...(db.addr === null ? [] : [["asked", `at ${db.addr}, every ${formatDuration(db.probeIntervalMs)}`]]),
+    // Only the programs: their arguments may hold a password.
+    ["started", config.supervision?.command[0] ?? "not by the agent"],
+    ["hooks", hooksOf(config)],
+    [
+      "files",
+      Object.values(config.outputs)
+        .filter((path) => path !== null)
+        .join(", ") || "none",
+    ],
     ["log", `${config.log.level}, ${config.log.format}`],
   ];
+}
+
+function hooksOf({ hooks }: AgentConfig): string {
+  const programs = Object.values(hooks).flatMap((command) => (command === null ? [] : [command[0] ?? ""]));
+  return [...new Set(programs)].join(", ") || "none";
 }
 
 function security({ tls, clusterSecretFile, tokenFile, insecure }: AgentConfig): string {

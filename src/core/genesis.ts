@@ -328,7 +328,7 @@ function outcomeOf({ kept, data }: State, marker: Sealed): Settled["kind"] {
 }
 
 /** What a node does that opens for the first time: only the owner, or a listed incarnation, creates. */
-function firstOutcome(kept: Kept, record: Sealed): Settled["kind"] {
+export function firstOutcome(kept: Kept, record: Sealed): "bootstrap" | "join" {
   const creates =
     record.formation === "single"
       ? record.incarnation === kept.incarnation

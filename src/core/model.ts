@@ -92,7 +92,14 @@ export const LeaderRecord = z.looseObject({
   id: z.string().default(""),
   api_addr: z.string().default(""),
   addr: z.string().default(""),
+  v: version.optional(),
   genesis_id: z.string().optional(),
+  /** In which it leads; absent where the database writes the record itself. */
+  term: z.int().min(0).optional(),
+  /** Of the leading node's disk. */
+  incarnation: z.string().optional(),
+  /** Counts the writes of this record, from 1. */
+  seq: z.int().min(0).optional(),
 });
 export type LeaderRecord = z.infer<typeof LeaderRecord>;
 
@@ -120,6 +127,8 @@ export const Hello = z.looseObject({
   pending: z.looseObject({ claim_id: id, init_id: id, revision: id }).nullable(),
   /** True when this node's database already has data that rollcall did not make. */
   used: z.boolean().default(false),
+  /** Who leads as this node's database sees it, and in which term; null: it knows of nobody, or was not asked. */
+  leader: z.looseObject({ id: z.string(), term: z.int().nullable() }).nullish(),
   peers: z.array(PeerRef),
 });
 export type Hello = z.infer<typeof Hello>;

@@ -8,7 +8,7 @@ import { makeCertificates } from "../support/certificates.ts";
 import { createMemory, type Memory } from "../support/memory.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
-import { type Agent, type AgentOptions, startAgent } from "./support/agents.ts";
+import { type Agent, type AgentOptions, databaseOf, hooksOf, startAgent } from "./support/agents.ts";
 
 const running: Agent[] = [];
 afterEach(async () => {
@@ -193,7 +193,7 @@ describe("the pace", () => {
   it("of an agent that refuses is calm: one announcement, one line, one transition", async () => {
     const memory = createMemory();
     const { calls, provider } = counted();
-    const db = { advAddr: null, peerAddr: null, dataDir: usedDb() };
+    const db = databaseOf({ dataDir: usedDb() });
     const watcher = await start(memory, { id: "n9", config: { bootstrapExpect: 3 } });
     await watcher.waitsFor("voters");
     const agent = await start(memory, { id: "n1", provider, config: { bootstrapExpect: 3, db } });
@@ -270,7 +270,7 @@ describe("an agent that is told to stop", () => {
     [
       "while it refuses",
       async (memory) => {
-        const db = { advAddr: null, peerAddr: null, dataDir: usedDb() };
+        const db = databaseOf({ dataDir: usedDb() });
         const agent = await start(memory, { config: { db } });
         await agent.waitsFor("foreign_data");
         return agent;
@@ -280,7 +280,7 @@ describe("an agent that is told to stop", () => {
       "while its hook runs and ignores SIGTERM",
       async (memory) => {
         const agent = await start(memory, {
-          config: { onInit: ["sh", "-c", "trap '' TERM; sleep 300 & wait"] },
+          config: { hooks: hooksOf({ init: ["sh", "-c", "trap '' TERM; sleep 300 & wait"] }) },
         });
         await agent.waitsFor("initialising");
         return agent;
@@ -316,7 +316,7 @@ describe("an agent that is told to stop", () => {
     const waiting = agent.get("/v1/outcome?wait=60s&revision=99", { timeoutMs: 10_000 });
     await agent.get("/livez");
     expect(await agent.stop()).toBeLessThan(5_000);
-    expect(agent.end()).toEqual({ gave: "stopped" });
+    expect(agent.end()).toEqual({ gave: "stop" });
     expect([503, 409]).toContain((await waiting).status);
     memory.up();
     expect(readdirSync(join(agent.dir, "data")).filter((name) => /lock|\.new$/.test(name))).toEqual([]);
@@ -348,7 +348,7 @@ describe("an agent that is told to stop", () => {
     });
     await agent.settled();
     expect(await agent.stop()).toBeLessThan(5_000);
-    expect(agent.end()).toEqual({ gave: "stopped" });
+    expect(agent.end()).toEqual({ gave: "stop" });
     expect(
       agent
         .lines()
@@ -361,7 +361,7 @@ describe("an agent that is told to stop", () => {
     const memory = createMemory();
     const agent = await start(memory);
     await agent.stop();
-    expect(agent.end()).toEqual({ gave: "stopped" });
+    expect(agent.end()).toEqual({ gave: "stop" });
     expect(membersOf(memory)).toEqual([]);
   });
 });
@@ -612,8 +612,17 @@ describe("what is shown", () => {
       outcome: null,
       registration: "held",
       store: { mode: "disco", ok: true, problem: null },
+      node: expect.objectContaining({ node_id: "n1", kind: "none", status: "unknown" }),
+      leader: { record: null, source: null, verified: false, stale_for: null, trouble: null },
+      process: null,
+      hooks: {},
+      outputs: [],
       peers: JSON.parse((await agent.get("/v1/peers")).body).peers,
+      transitions: expect.any(Array),
     });
+    const seqs = state.transitions.map((t: { seq: number }) => t.seq);
+    expect(seqs).toEqual(seqs.map((_: number, i: number) => i + 2));
+    expect(seqs.at(-1)).toBe(state.seq);
     expect(state.agent).toMatchObject({
       node_id: "n1",
       key: "rollcall",

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { runHook } from "../../src/agent/hooks.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { manualClock } from "../lib/manual-clock.ts";
@@ -27,6 +27,13 @@ function alive(pid: number): boolean {
 function zombies(): number {
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ");
   return children.filter((pid) => pid !== "" && !alive(Number(pid))).length;
+}
+
+/** Ends a process once the test is over, however that ends. */
+function endLater(pid: number): void {
+  onTestFinished(() => {
+    if (alive(pid)) process.kill(pid, "SIGKILL");
+  });
 }
 
 const notProgram = join(tempDir("hook"), "not-a-program");
@@ -162,7 +169,62 @@ describe("runHook", () => {
       problem: "sh: exit 1: late",
     });
     expect(performance.now() - began).toBeLessThan(5_000);
-    process.kill(Number(readFileSync(file, "utf8")), "SIGKILL");
+  });
+
+  it.each([
+    ["succeeds", "exit 0", { ok: true }],
+    ["fails", "exit 1", { ok: false, problem: "sh: exit 1" }],
+  ])("ends what a command that %s left running, signals ignored or not", async (_, exit, result) => {
+    const file = join(tempDir("hook"), "pids");
+    // One holds the pipe, one holds nothing of ours, one is a grandchild's child.
+    const deaf = "trap '' TERM HUP INT; sleep 300 & wait";
+    const script = `sleep 300 & echo $! > ${file}; (${deaf}) > /dev/null 2>&1 & echo $! >> ${file}
+      sh -c 'sleep 300 & echo $! >> ${file}; wait' & while [ $(wc -l < ${file}) -lt 3 ]; do :; done; ${exit}`;
+    expect(await run(sh(script))).toEqual(result);
+    const pids = readFileSync(file, "utf8").trim().split("\n").map(Number);
+    for (const pid of pids) endLater(pid);
+    expect(pids).toHaveLength(3);
+    await until(() => !pids.some(alive), { deadlineMs: 5_000, what: "all of them to end" });
+  });
+
+  it("leaves alone what began a session of its own", async () => {
+    const file = join(tempDir("hook"), "pid");
+    const script = `setsid sleep 300 > /dev/null 2>&1 & while [ "$(ps -o pgid= -p $! | tr -d ' ')" = $$ ]; do :; done; echo $! > ${file}`;
+    expect(await run(sh(script))).toEqual({ ok: true });
+    const pid = Number(readFileSync(file, "utf8"));
+    endLater(pid);
+    expect(alive(pid)).toBe(true);
+  });
+
+  it("stands a command that says and hears nothing but noise", async () => {
+    expect(await run(sh("yes | head -c 3000000; yes é | head -c 300000 >&2; exit 1"))).toEqual({
+      ok: false,
+      problem: "sh: exit 1: é",
+    });
+  });
+
+  it("has succeeded once the command ended well, also when the agent is stopped a moment later", async () => {
+    const stop = new AbortController();
+    const manual = manualClock();
+    const waits: number[] = [];
+    const after = (ms: number, then: () => void) => {
+      waits.push(ms);
+      return manual.after(ms, then);
+    };
+    const clock = { ...manual, after };
+    const file = join(tempDir("hook"), "pid");
+    const script = `setsid sh -c 'echo $$ > ${file}; exec sleep 300' & while ! [ -s ${file} ]; do :; done`;
+    const running = runHook(sh(script), {}, { clock, signal: stop.signal, env });
+    const holder = await until(() => Number(readFileSync(file, "utf8")), {
+      deadlineMs: 5_000,
+      what: "who holds the pipe",
+    });
+    endLater(holder);
+    // First the limit, then, once the command itself has ended, the wait for the last words of the other.
+    await until(() => waits.length === 2, { deadlineMs: 5_000, what: "the command to end" });
+    stop.abort();
+    manual.advance(200);
+    expect(await running).toEqual({ ok: true });
   });
 
   it("leaves no listener, timer or zombie", async () => {

@@ -1,9 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { agentApp, type View } from "../../src/agent/http.ts";
 import { HELLO_PATH } from "../../src/agent/peer-client.ts";
+import { blankReport, type NodeReport } from "../../src/core/node-report.ts";
 import { turns } from "../lib/manual-clock.ts";
 import { until } from "../support/wait.ts";
-import { BOOT_ID, explanationOf, KEY, outcomeOf, rowOf, type Shown, viewOf } from "./support/view.ts";
+import {
+  accessOf,
+  BOOT_ID,
+  explanationOf,
+  KEY,
+  outcomeOf,
+  rowOf,
+  type Shown,
+  viewOf,
+} from "./support/view.ts";
 
 /** The routes without a socket, for a caller on this machine. */
 function make(more: Partial<View> = {}) {
@@ -84,6 +94,85 @@ const phases: readonly {
     outcome: 200,
   },
 ];
+
+describe("what a load balancer gets", () => {
+  const node = (more: Partial<NodeReport>): NodeReport => ({
+    ...blankReport("rqlite", "healthy", null),
+    role: "replica",
+    ...more,
+  });
+  it.each([
+    ["a leader", node({ role: "leader" }), [200, 200, 503, 200, 200]],
+    ["a replica", node({}), [503, 503, 200, 200, 200]],
+    ["a node that is ill", node({ status: "unhealthy" }), [503, 503, 503, 503, 503]],
+    ["a database that does not answer", node({ status: "unavailable" }), [503, 503, 503, 503, 503]],
+    ["no database", blankReport("none", "unknown", null), [503, 503, 503, 503, 200]],
+  ])("of %s, whoever asks", async (_name, report, wanted) => {
+    const { get, shown } = make({ access: accessOf({ private: false }) });
+    shown.explanation = explanationOf({ phase: "open", code: "settled", settled: true });
+    shown.outcome = outcomeOf(1);
+    shown.report = report;
+    const paths = ["/leader", "/primary", "/replica", "/health", "/readyz"];
+    const got = await Promise.all(paths.map(async (path) => (await get(path)).status));
+    expect(got).toEqual(wanted);
+    if (report.kind === "none") expect((await get("/leader")).body).toBe("no_database\n");
+    expect((await get("/leader", { method: "HEAD" })).status).toBe(wanted[0]);
+  });
+});
+
+describe("what is told of the database", () => {
+  it("is its report, and the shards apart", async () => {
+    const { get, shown } = make();
+    const shard = { id: "db", role: "primary" as const, commit_offset: null, lag: null };
+    shown.report = { ...blankReport("rqlite", "healthy", null), shards: [shard] };
+    expect(JSON.parse((await get("/v1/node")).body)).toEqual({ v: 1, node_id: "n1", kind: "rqlite" });
+    expect(JSON.parse((await get("/v1/shards")).body)).toEqual({ shards: [shard] });
+    expect(JSON.parse((await get("/v1/leader")).body)).toMatchObject({ verified: false });
+  });
+
+  it("comes as a stream, resumed by what the reader has seen, and bounded", async () => {
+    const asked: (string | null)[] = [];
+    const { get } = make({
+      events(last) {
+        asked.push(last);
+        return last === "full" ? null : new ReadableStream({ start: (c) => c.close() });
+      },
+    });
+    expect((await get("/v1/events")).type).toBe("text/event-stream");
+    await get("/v1/events?since=boot-1-4");
+    await get("/v1/events", { headers: { "last-event-id": "boot-1-7" } });
+    expect(asked).toEqual([null, "boot-1-4", "boot-1-7"]);
+    const full = await get("/v1/events?since=full");
+    expect([full.status, errorOf(full.body).code]).toEqual([503, "too_many"]);
+    expect((await get("/v1/events", { method: "HEAD" })).status).toBe(200);
+    expect(asked).toHaveLength(4);
+  });
+});
+
+describe("leaving", () => {
+  const post = (body: string) => ({ method: "POST", body, headers: { "content-type": "application/json" } });
+
+  it("needs the key as confirmation, and says why when the node stays", async () => {
+    const { get, shown } = make();
+    for (const body of ["", "{", "[]", "null", '{"key":"other"}', '"rollcall"'])
+      expect((await get("/v1/leave", post(body))).status, body).toBe(400);
+    shown.stays = { code: "last_member", message: "the only member", hint: "stop it" };
+    const stays = await get("/v1/leave", post(`{"key":"${KEY}"}`));
+    expect([stays.status, errorOf(stays.body)]).toEqual([409, shown.stays]);
+    shown.stays = null;
+    const left = await get("/v1/leave", post(`{"key":"${KEY}"}`));
+    expect([left.status, left.body]).toEqual([200, '{"left":true}']);
+    expect((await get("/v1/leave")).status).toBe(404);
+  });
+
+  it("is only for somebody on this machine, whatever the credential", async () => {
+    const { view, shown } = viewOf({ access: accessOf({ insecure: true }) });
+    const app = agentApp(view, () => ({ loopback: false, certified: true }));
+    shown.stays = null;
+    const answer = await app.request("/v1/leave", post(`{"key":"${KEY}"}`));
+    expect([answer.status, errorOf(await answer.text()).code]).toEqual([403, "forbidden"]);
+  });
+});
 
 describe("the probes and the outcome", () => {
   it.each(phases)("of a node that is $name", async ({ set, startup, ready, outcome }) => {

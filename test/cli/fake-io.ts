@@ -54,6 +54,7 @@ export async function rollcall(argv: readonly string[], world: World = {}) {
     pacing: { clock: systemClock, random: () => 0.5 },
     uuid: () => `uuid-${++ids}`,
     hostName: "host",
+    pid: 1,
     version: "1.2.3",
     platform: "node v24, linux x64",
     memory: () => 0,
@@ -66,6 +67,7 @@ export async function rollcall(argv: readonly string[], world: World = {}) {
       return world.provider();
     },
     untilStopped: () => new AbortController().signal,
+    onSignals: () => {},
   };
   const code = await run(io);
   return { code, ...printed, asked };

@@ -5,7 +5,7 @@ import { rollcall } from "./fake-io.ts";
 const refused: readonly (readonly [string, string])[] = [
   [
     "",
-    "no command; one of agent, discover, validate, status, explain, genesis, version, help; rollcall help says more",
+    "no command; one of agent, discover, validate, status, explain, leave, genesis, version, help; rollcall help says more",
   ],
   ["-disco-mode=disco agent", "the command comes before the flags; one of agent, discover"],
   ["agnet", 'unknown command "agnet" (did you mean agent?); one of agent'],
@@ -18,7 +18,7 @@ const refused: readonly (readonly [string, string])[] = [
   ["agent -disco-mod=dns", "-disco-mod: unknown flag (did you mean -disco-mode?)"],
   ["agent --mode dns", "-mode: unknown flag (did you mean -disco-mode?)"],
   ["agent -zebra", "-zebra: unknown flag; rollcall help agent lists all"],
-  ["agent -db rqlite", "-db: unknown flag"],
+  ["agent -db rqlit", '-db: "rqlit" must be rqlite, http or none (did you mean rqlite?)'],
   ["agent -join a:1", "-join: unknown flag"],
   ["version -disco-mode=disco", "-disco-mode: version takes no flags"],
   ["agent -disco-mode=dns", '-disco-mode: "dns" must be consul-kv, etcd-kv or disco'],
@@ -52,7 +52,8 @@ const refused: readonly (readonly [string, string])[] = [
     "agent -disco-key a stray",
     "agent: what follows the value of -disco-key is no flag; is something not quoted?",
   ],
-  ["agent -disco-key=a -- ls", "agent: takes no arguments after --"],
+  ["agent -disco-key=a --", "--: needs the database's command after it"],
+  ["version -- ls", "version: takes no arguments after --"],
   ["agent -", "agent: takes flags only, and they begin with -"],
   ["agent -on-init=[1]", '-on-init: "[1]" must be one or more strings, the command first'],
   ["agent -on-init=[x]", '-on-init: "[x]" begins with [ and is not a JSON array of strings'],

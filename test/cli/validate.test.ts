@@ -19,7 +19,7 @@ describe("validate", () => {
     expect(out).toMatch(/^ok\n/);
     expect(out).toMatch(/^key +prod\/orders \(consul-kv\)$/m);
     expect(out).toMatch(/^votes +yes, of 3, overdue after 2m$/m);
-    expect(out).toMatch(/^on init +\/init\.sh$/m);
+    expect(out).toMatch(/^hooks +\/init\.sh$/m);
     expect(out).not.toContain("hunter2");
   });
 

@@ -1,8 +1,7 @@
 /** The genesis commands as an operator types them, on real stores, with agents beside them. */
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { PROGRAM } from "../support/agents.ts";
-import { start } from "../support/processes.ts";
+import { rollcall } from "../support/commands.ts";
 import { freshKey, onBothStores, oneGenesis, openFleet } from "./stores.ts";
 
 onBothStores("genesis commands", (store) => {
@@ -14,16 +13,8 @@ onBothStores("genesis commands", (store) => {
     "-bootstrap-expect",
     String(expectVoters),
   ];
-  const genesis = async (command: string, key: string, ...more: string[]) => {
-    const child = await start({
-      name: `genesis ${command}`,
-      program: process.execPath,
-      args: [PROGRAM, "genesis", command, ...store().flags(key), ...more],
-      env: { NODE_EXTRA_CA_CERTS: undefined },
-    });
-    const { code } = await child.ended;
-    return { code, out: child.stdout(), err: child.stderr() };
-  };
+  const genesis = (command: string, key: string, ...more: string[]) =>
+    rollcall(["genesis", command, ...store().flags(key), ...more]);
   const sealedId = async (key: string) => {
     const record = await store().genesis(key);
     return record?.state === "sealed" ? record.genesis_id : null;

@@ -21,6 +21,10 @@ export type Store = {
   flags(key: string, at?: { readonly address: string; readonly port: number }): string[];
   /** The genesis record as it stands, or null. */
   genesis(key: string): Promise<GenesisRecord | null>;
+  /** The leader key as text, or null. */
+  leader(key: string): Promise<string | null>;
+  /** Writes the leader key as a native node does: whatever is there. */
+  putLeader(key: string, value: string): Promise<void>;
   /** Removes everything below a key, as a wipe does. */
   wipe(key: string): Promise<void>;
 };
@@ -43,6 +47,13 @@ function consulStore(server: Consul): Store {
       const reply = await server.request(`/v1/kv/${key}/genesis?raw&consistent`);
       return reply.status === 404 ? null : recordOf(reply.body);
     },
+    async leader(key) {
+      const reply = await server.request(`/v1/kv/${key}/leader?raw&consistent`);
+      return reply.status === 404 ? null : reply.body;
+    },
+    async putLeader(key, value) {
+      await server.request(`/v1/kv/${key}/leader`, { method: "PUT", body: value });
+    },
     async wipe(key) {
       await server.request(`/v1/kv/${key}/?recurse`, { method: "DELETE" });
     },
@@ -64,16 +75,23 @@ function etcdStore(server: Etcd): Store {
       key,
     ],
     async genesis(key) {
-      const reply = (await server.call("/v3/kv/range", { key: base64(`/${key}/genesis`) })) as {
-        kvs?: { value: string }[];
-      };
-      const value = reply.kvs?.[0]?.value;
-      return value === undefined ? null : recordOf(Buffer.from(value, "base64").toString("utf8"));
+      const text = await rowOf(server, `/${key}/genesis`);
+      return text === null ? null : recordOf(text);
+    },
+    leader: (key) => rowOf(server, `/${key}/leader`),
+    async putLeader(key, value) {
+      await server.call("/v3/kv/put", { key: base64(`/${key}/leader`), value: base64(value) });
     },
     async wipe(key) {
       await server.call("/v3/kv/deleterange", { key: base64(`/${key}/`), range_end: base64(`/${key}0`) });
     },
   };
+}
+
+async function rowOf(server: Etcd, key: string): Promise<string | null> {
+  const reply = (await server.call("/v3/kv/range", { key: base64(key) })) as { kvs?: { value: string }[] };
+  const value = reply.kvs?.[0]?.value;
+  return value === undefined ? null : Buffer.from(value, "base64").toString("utf8");
 }
 
 function recordOf(text: string): GenesisRecord {

@@ -18,7 +18,10 @@ export type Process = {
   readonly pid: number;
   /** How it ended; null while it runs. A stopped (paused) process runs. */
   exit(): Exit | null;
-  /** Settles when the process is gone and its output is complete. Never throws. */
+  /**
+   * Settles when the process is gone and its output is complete, or nearly so: what it started may hold the
+   * pipes open for hours. Never throws.
+   */
   readonly ended: Promise<Exit>;
   /** What it has written so far, at most the last 256 KiB. */
   stdout(): string;
@@ -44,6 +47,7 @@ export type Start = {
 };
 
 const OUTPUT_LIMIT = 256 * 1024;
+const LAST_WORDS_MS = 500;
 
 // Module state on purpose: an exit hook has nothing else to look at.
 const alive = new Set<Process>();
@@ -128,6 +132,9 @@ function describe(child: ChildProcess, name: string): Process {
     child.once("close", (code, signal) => {
       exit ??= { code, signal };
       resolve(exit);
+    });
+    child.once("exit", (code, signal) => {
+      setTimeout(() => resolve({ code, signal }), LAST_WORDS_MS).unref();
     });
     child.once("error", () => alive.delete(self));
   });

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { runAgent } from "../../../src/agent/agent.ts";
-import type { AgentConfig } from "../../../src/config.ts";
+import type { AgentConfig, DatabaseConfig, HooksConfig } from "../../../src/config.ts";
 import type { Explanation } from "../../../src/core/explain.ts";
 import type { Outcome } from "../../../src/core/model.ts";
 import type { Provider } from "../../../src/core/provider.ts";
@@ -66,8 +66,10 @@ export function configOf(
     voter: true,
     genesis: "auto",
     formation: "single",
-    db: { advAddr: `${id}.test:4001`, peerAddr: `${id}.test:4002`, dataDir: null },
-    onInit: null,
+    db: databaseOf({ advAddr: `${id}.test:4001`, peerAddr: `${id}.test:4002` }),
+    supervision: null,
+    hooks: hooksOf({}),
+    outputs: { env: null, json: null, hosts: null },
     tls: null,
     tokenFile: null,
     clusterSecretFile: null,
@@ -75,6 +77,18 @@ export function configOf(
     log: { level: "debug", format: "json" },
     ...more,
   };
+}
+
+/** A database that nobody asks, or as told. */
+export function databaseOf(more: Partial<DatabaseConfig>): DatabaseConfig {
+  const nothing = { addr: null, advAddr: null, peerAddr: null, dataDir: null };
+  return { kind: "none", ...nothing, config: {}, probeIntervalMs: 1_000, ...more };
+}
+
+/** No hooks but these. */
+export function hooksOf(more: Partial<HooksConfig>): HooksConfig {
+  const none = { init: null, bootstrap: null, join: null, leave: null };
+  return { ...none, membersChange: null, leaderChange: null, roleChange: null, ...more };
 }
 
 /** Starts one agent; resolves at once, before it listens. */
@@ -102,7 +116,7 @@ export async function startAgent(memory: Memory, options: AgentOptions = {}): Pr
     },
     stop.signal,
   ).then(
-    (gave) => ({ gave }),
+    ({ by }) => ({ gave: by }),
     (threw: unknown) => ({ threw }),
   );
   void ended.then((how) => {

@@ -4,6 +4,7 @@ import { agentApp, type PeerRow, type View } from "../../../src/agent/http.ts";
 import { callerOf, type Listening, listen, type ServerTls } from "../../../src/agent/server.ts";
 import type { Explanation } from "../../../src/core/explain.ts";
 import type { Outcome, PeerRef } from "../../../src/core/model.ts";
+import { blankReport, type NodeReport } from "../../../src/core/node-report.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { helloOf, refTo } from "./records.ts";
 
@@ -78,6 +79,9 @@ export type Shown = {
   explanation: Explanation;
   peers: readonly PeerRow[];
   met: PeerRef[];
+  report: NodeReport;
+  /** Why the node cannot leave; null: it leaves. */
+  stays: Awaited<ReturnType<View["leave"]>>;
   /** Ends every wait for a newer outcome. */
   wake(): void;
   waiting(): number;
@@ -94,6 +98,8 @@ export function viewOf(more: Partial<View> = {}): { view: View; shown: Shown; st
     explanation: explanationOf(),
     peers: [rowOf("n1", { self: true })],
     met: [],
+    report: blankReport("none", "unknown", null),
+    stays: null,
     wake() {
       for (const wake of waits) wake();
     },
@@ -121,6 +127,11 @@ export function viewOf(more: Partial<View> = {}): { view: View; shown: Shown; st
         if (signal.aborted) wake();
       }),
     refusal: () => shown.refusal,
+    report: () => shown.report,
+    node: () => ({ v: 1, node_id: "n1", kind: shown.report.kind }),
+    leader: () => ({ record: null, verified: false, stale_for: null }),
+    events: () => new ReadableStream({ start: (controller) => controller.close() }),
+    leave: async () => shown.stays,
     hello: () => helloOf("n1", { boot_id: BOOT_ID }),
     met: (from) => void shown.met.push(from),
     metrics: () => "rollcall_info 1\n",

@@ -9,6 +9,7 @@ export { type Consul, type ConsulOptions, startConsul, startConsulCluster } from
 export { base64, type Etcd, type EtcdOptions, type EtcdUsers, startEtcd, startEtcdCluster } from "./etcd.ts";
 export type { Program } from "./find.ts";
 export { type Rqlite, type RqliteOptions, startRqlite } from "./rqlite.ts";
+export { newRqlited, type Rqlited } from "./rqlited.ts";
 
 /**
  * A `describe` that runs when the programs are there. Where one is missing the suite is skipped under a name

@@ -38,11 +38,36 @@ export const RQLITE_PORTS = ["http", "raft"] as const;
 
 const NOBODY = { uid: 65534, gid: 65534 };
 
-/** Starts one node, as nobody when this process is root. */
-export async function startRqlite(options: RqliteOptions = {}): Promise<Rqlite> {
+/** How rqlited runs here: as nobody when this process is root. `own` gives a folder to that user. */
+export async function rqlitedProgram() {
   const unprivileged = process.getuid?.() === 0;
   const program = await programPath("rqlited");
-  const binary = unprivileged ? await readableByAll(program) : program;
+  return {
+    program: unprivileged ? await readableByAll(program) : program,
+    ...(unprivileged ? { user: NOBODY } : {}),
+    own: async (path: string) => (unprivileged ? giveAway(path) : undefined),
+  };
+}
+
+/**
+ * The command that starts rqlited here, without its flags, and a folder that it may write to. When this
+ * process is root it gives its rights up first, by setpriv.
+ */
+export async function rqliteCommand(): Promise<{
+  readonly command: readonly string[];
+  readonly dir: string;
+}> {
+  const program = await programPath("rqlited");
+  const dir = tempDir("rqlite");
+  if (process.getuid?.() !== 0) return { command: [program], dir };
+  await giveAway(dir);
+  const drop = ["setpriv", `--reuid=${NOBODY.uid}`, `--regid=${NOBODY.gid}`, "--clear-groups"];
+  return { command: [...drop, await readableByAll(program)], dir };
+}
+
+/** Starts one node, as nobody when this process is root. */
+export async function startRqlite(options: RqliteOptions = {}): Promise<Rqlite> {
+  const { own: giveTo, ...program } = await rqlitedProgram();
   const path = options.until === "listening" ? "/status" : "/readyz";
   const name = options.name ?? "rqlite";
   const server = await startServer<RqlitePorts>({
@@ -50,7 +75,7 @@ export async function startRqlite(options: RqliteOptions = {}): Promise<Rqlite> 
     where: options.where ?? (await loopbackAddress()),
     portNames: RQLITE_PORTS,
     async command(place, dataDir) {
-      if (unprivileged) await giveAway(dataDir);
+      await giveTo(dataDir);
       const { address, ports } = place;
       const own = [
         "-node-id",
@@ -60,11 +85,7 @@ export async function startRqlite(options: RqliteOptions = {}): Promise<Rqlite> 
         "-raft-addr",
         `${address}:${ports.raft}`,
       ];
-      return {
-        program: binary,
-        args: [...own, ...(options.args ?? []), dataDir],
-        ...(unprivileged ? { user: NOBODY } : {}),
-      };
+      return { ...program, args: [...own, ...(options.args ?? []), dataDir] };
     },
     ready: async (place) => (await request(`${urlOf(place)}${path}`, { timeoutMs: 2_000 })).status === 200,
     readyWithinMs: 30_000,

@@ -1,19 +1,25 @@
-/** One HTTP request to an agent, over node:http with keep-alive (global fetch would cost 16 MiB). Bounded in size and time. */
+/** One HTTP request, over node:http with keep-alive (global fetch would cost 16 MiB). Bounded in size and time. */
 import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { RollcallError, reason } from "../lib/errors.ts";
+import { RollcallError, reason } from "./errors.ts";
 
 const MOST_BYTES = 1024 * 1024;
 
 /** The PEM texts of a client: whom to trust, and what to show. */
-export type ClientTls = { readonly ca?: string; readonly cert?: string; readonly key?: string };
+export type ClientTls = {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** False: takes any certificate. */
+  readonly rejectUnauthorized?: boolean;
+};
 export type Answer = {
   readonly status: number;
   readonly body: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 };
 export type Ask = {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   readonly host: string;
   readonly port: number;
   readonly path: string;

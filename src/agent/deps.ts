@@ -1,0 +1,16 @@
+/** What a node needs of the world, given by whoever starts it. */
+import type { Log } from "../lib/log.ts";
+import type { Pacing } from "../lib/loop.ts";
+
+export type NodeDeps = {
+  readonly pacing: Pacing;
+  readonly uuid: () => string;
+  readonly log: Log;
+  /** A file's text, read again when it changed. */
+  readonly file: (path: string) => Promise<string>;
+  /** What hooks get as their environment. */
+  readonly hookEnv: NodeJS.ProcessEnv;
+  readonly version: string;
+  /** Resident memory in bytes. */
+  readonly memory: () => number;
+};

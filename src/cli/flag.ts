@@ -1,0 +1,43 @@
+/** What one flag is. */
+import type { CommandName } from "./commands.ts";
+
+export type Kind = "string" | "bool" | "int" | "duration" | "enum" | "list" | "json" | "address";
+
+export type Section =
+  | "node"
+  | "discovery"
+  | "bootstrap"
+  | "database"
+  | "supervision"
+  | "hooks"
+  | "security"
+  | "log"
+  | "command";
+
+/** One flag. */
+export type Flag = {
+  /** As typed, without the dash. */
+  readonly name: string;
+  /** Its key in Settings and, unless `lineOnly`, in a `-config` file. */
+  readonly key: string;
+  readonly kind: Kind;
+  /** What stands for the value in help: `HOST:PORT`. Empty for booleans. */
+  readonly word: string;
+  /** The default as it would be typed; null: none. */
+  readonly default: string | null;
+  /** What help says of the default, where that is not the value itself. */
+  readonly defaultText?: string;
+  /** What an enum may be. */
+  readonly values?: readonly string[];
+  /** The least and the most of an int or a duration (in milliseconds). */
+  readonly range?: readonly [number, number];
+  /** Its value may hold secrets: no message repeats it. */
+  readonly secret?: boolean;
+  /** Has no environment variable and no key in a file. */
+  readonly lineOnly?: boolean;
+  /** The commands that use it. */
+  readonly commands: readonly CommandName[];
+  readonly section: Section;
+  /** One line, without a full stop. */
+  readonly meaning: string;
+};
