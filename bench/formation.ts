@@ -1,7 +1,7 @@
 /**
  * How long agents take to agree, beside rqlite's own KV modes on the same store: both in turn, a fresh key a
  * run. Agents are timed from the last process's start, and from the last one's listening socket, until every
- * agent has its outcome; rqlited until every node's /readyz is green. Run: npm run bench:formation [-- RUNS]
+ * agent has its outcome; rqlited, alone and driven by agents, until every node's /readyz is green. Run: npm run bench:formation [-- RUNS]
  */
 import { connect } from "node:net";
 import { type Agent, PROGRAM, startAgent } from "../test/support/agents.ts";
@@ -10,6 +10,7 @@ import { freePort, loopbackAddress } from "../test/support/loopback.ts";
 import { startConsul } from "../test/support/servers/consul.ts";
 import { startEtcd } from "../test/support/servers/etcd.ts";
 import { startRqlite } from "../test/support/servers/rqlite.ts";
+import { type Node, startNode } from "../test/support/supervised.ts";
 import { until } from "../test/support/wait.ts";
 import { aim, median, spread, table } from "./figures.ts";
 
@@ -86,6 +87,28 @@ async function settle(agents: readonly Agent[], started: number): Promise<Timing
   return { fromStart: end - started, fromListening: end - Math.max(...times.map((t) => t.open)) };
 }
 
+/** Until a database knows its leader, by the same question for both. */
+const led = (address: string) =>
+  until(() => request(`http://${address}/readyz`, { timeoutMs: 1000 }).then((r) => r.status === 200), {
+    deadlineMs: 30_000,
+    what: "rqlite to be ready",
+    everyMs: 10,
+  });
+
+/** The whole thing: rqlited started by its agent, from the last agent's start until every node knows its leader. */
+async function driven(store: Store, count: number): Promise<number> {
+  const args = flags(store, `bench/${++keys}`, count);
+  const nodes: Node[] = [];
+  try {
+    for (let i = 0; i < count; i++) nodes.push(await startNode({ id: `n${i}`, args }));
+    const started = performance.now();
+    await Promise.all(nodes.map((node) => led(node.http())));
+    return performance.now() - started;
+  } finally {
+    await Promise.all(nodes.map((node) => node.kill()));
+  }
+}
+
 async function native(store: Store, count: number): Promise<number> {
   const key = `rqlite-bench-${++keys}`;
   const nodes = [];
@@ -98,21 +121,7 @@ async function native(store: Store, count: number): Promise<number> {
   const starting = nodes.map(({ where, name }) => startRqlite({ name, where, args, until: "listening" }));
   const started = performance.now();
   try {
-    await Promise.all(
-      nodes.map(({ where }) =>
-        until(
-          () =>
-            request(`http://${where.address}:${where.ports.http}/readyz`, { timeoutMs: 1000 }).then(
-              (r) => r.status === 200,
-            ),
-          {
-            deadlineMs: 30_000,
-            what: "rqlite to be ready",
-            everyMs: 10,
-          },
-        ),
-      ),
-    );
+    await Promise.all(nodes.map(({ where }) => led(`${where.address}:${where.ports.http}`)));
     return performance.now() - started;
   } finally {
     await Promise.all(starting.map(async (node) => (await node).kill()));
@@ -147,6 +156,7 @@ async function main(): Promise<void> {
         if (late !== null) put(agents, `${store.name} late`, late);
       }
       put(peers, store.name, await native(store, 3));
+      put(peers, `${store.name} driven`, await driven(store, 3));
       process.stderr.write(`run ${run + 1}/${RUNS} ${store.name}\n`);
     }
   report(stores, counts, agents, peers);
@@ -177,6 +187,11 @@ function report(
         count === 3 ? spread(peer) : "",
       ]);
       if (count === 3) {
+        const whole = peers.get(`${name} driven`) ?? [];
+        lines.push(
+          `${name}, rqlited driven by agents, three at once until all know the leader: ${spread(whole)} ms`,
+          aim(`${name}, the same`, median(whole) / median(peer), 0.75),
+        );
         lines.push(aim(`${name}, three at once, from the last start`, median(start) / median(peer), 1 / 5));
         lines.push(
           aim(

@@ -194,10 +194,51 @@ describe("an agent's configuration", () => {
     [`${etcd} -data-dir=${"d".repeat(90)}`, "is too long for the lock in it"],
     [`${etcd} -formation=symmetric -on-init=/init.sh`, "-on-init: does not go with -formation=symmetric"],
     [`${etcd} -db-adv-addr=node1`, '-db-adv-addr: "node1" has no port'],
+    [`${etcd} -db=rqlite`, "-db-data-dir: is required with -db=rqlite"],
+    [`${etcd} -db=rqlite -db-data-dir=x -db-addr=a:b`, "-db-addr:"],
+    [`${etcd} -db=rqlite -db-data-dir=x -db-config={"pasword":"x"}`, "-db-config: pasword: unknown key"],
+    [`${etcd} -db=rqlite -on-init=/x -- rqlited d`, "-on-init: does not go with -formation=symmetric, the"],
+    [`${etcd} -db=rqlite -db-data-dir=x -- sleep 5`, "--: has no rqlited in it; {{args}} stands for"],
+    [`${etcd} -db=rqlite -- rqlited -join a:1 d`, "--: -join: the agent decides that"],
+    [`${etcd} -db=rqlite -- rqlited -raft-non-voter d`, "--: -raft-non-voter: the agent counts this node"],
+    [`${etcd} -db=rqlite -node-id=a -- rqlited -node-id b d`, "-node-id: a is not the -node-id after --, b"],
+    [`${etcd} -- sleep {{joi}}`, "--: {{joi}}: unknown placeholder (did you mean {{join}}?)"],
+    [`${etcd} -db=http`, "-db-addr: is required with -db=http"],
+    [`${etcd} -db-addr=127.0.0.1:4001`, "-db-addr: needs -db: without it no database is asked"],
+    [`${etcd} -on-role-change=/x`, "-on-role-change: needs -db"],
+    [`${etcd} -output-env=a -output-hosts=a`, "a is given twice"],
   ])("refuses %s in one line", async (flags, line) => {
     const error = await configOf(flags).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "usage", message: expect.stringContaining(line) });
     expect(String((error as Error).message)).not.toContain("\n");
+  });
+});
+
+describe("the database of an agent", () => {
+  it("is told of by its own command line, and else by the adapter", async () => {
+    const given = "-http-addr 0.0.0.0:5001 -raft-addr=0.0.0.0:5002 /var/lib/rqlite";
+    const all = `${etcd} -http-adv-addr=node1:4100 -db=rqlite -- setpriv rqlited -node-id n7 ${given}`;
+    expect(await configOf(all)).toMatchObject({
+      nodeId: "n7",
+      formation: "symmetric",
+      db: {
+        kind: "rqlite",
+        addr: "127.0.0.1:5001",
+        advAddr: "node1:5001",
+        peerAddr: "node1:5002",
+        dataDir: "/var/lib/rqlite",
+        probeIntervalMs: 250,
+      },
+      supervision: { argumentsAt: 2, restart: "on-failure", stopTimeoutMs: 25_000 },
+    });
+    expect(await configOf(`${etcd} -http-adv-addr=node1:4100 -db=rqlite -db-data-dir=x`)).toMatchObject({
+      db: { addr: "127.0.0.1:4001", advAddr: "node1:4001", peerAddr: "node1:4002", dataDir: "x" },
+      supervision: null,
+    });
+    expect(await configOf(`${etcd} -- sleep {{kind}}`)).toMatchObject({
+      formation: "single",
+      supervision: { command: ["sleep", "{{kind}}"], argumentsAt: null },
+    });
   });
 });
 

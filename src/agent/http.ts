@@ -36,7 +36,8 @@ export type View = {
   readonly access: Access;
   readonly secret: () => Promise<string | null>;
   seq(): number;
-  state(): Record<string, unknown>;
+  /** The whole state, as JSON. */
+  stateText(): string;
   agent(): Record<string, unknown>;
   peers(): readonly PeerRow[];
   explanation(): Explanation;
@@ -146,7 +147,7 @@ function giveState(c: Context, view: View): Response {
   const known = since === undefined ? (c.req.header("if-none-match") ?? "").split(",") : [`"${since}"`];
   return known.some((one) => one.trim().replace(/^W\//, "") === `"${tag}"`)
     ? c.body(null, 304)
-    : c.json(view.state());
+    : c.body(view.stateText(), 200, { "content-type": "application/json" });
 }
 
 const addressFields = new Map([

@@ -36,6 +36,7 @@ export type ViewOptions = {
   readonly clock: Clock;
 };
 
+const SAME_TEXT_MS = 20;
 /** Peers that a hello names at most. */
 const MOST_NAMED = 64;
 
@@ -121,6 +122,15 @@ export function openView(options: ViewOptions) {
     };
   };
 
+  let written = { seq: 0, at: 0, text: "" };
+  /** Many who ask at once get one text: within a moment only gauges can differ. */
+  const stateText = (): string => {
+    const [seq, at] = [transitions.seq(), options.clock.now()];
+    if (written.seq !== seq || at - written.at >= SAME_TEXT_MS)
+      written = { seq, at, text: JSON.stringify(state()) };
+    return written.text;
+  };
+
   const node = () => {
     const { shards: _, ...report } = beside.report();
     return { v: VERSION, node_id: rules.nodeId, incarnation: self().incarnation, ...report };
@@ -143,7 +153,7 @@ export function openView(options: ViewOptions) {
 
   const pages: Pages = {
     seq: transitions.seq,
-    state,
+    stateText,
     agent,
     report: beside.report,
     node,

@@ -3,6 +3,7 @@ import type { DatabaseConfig, HooksConfig, OutputsConfig, Settings, SupervisionC
 import type { Address } from "../core/address.ts";
 import type { Formation } from "../core/model.ts";
 import { type DatabaseModule, databases } from "../databases/index.ts";
+import { reason } from "../lib/errors.ts";
 import { checkDatabaseAddress } from "./checks.ts";
 import { issueLines } from "./issues.ts";
 import { usageError } from "./usage.ts";
@@ -37,11 +38,22 @@ export async function databasePart(s: Settings, advertised: Address): Promise<Da
     probeIntervalMs: s.probe_interval ?? module.probeIntervalMs,
   };
   if (s.db !== "none" && db.addr === null) throw usageError(`-db-addr: is required with -db=${s.db}`);
+  checkAddress(module, db);
   if (s.db === "rqlite" && db.dataDir === null)
     throw usageError("-db-data-dir: is required with -db=rqlite, unless the agent starts rqlited itself");
   if (s.node_id !== null && own.nodeId !== null && s.node_id !== own.nodeId)
     throw usageError(`-node-id: ${s.node_id} is not the -node-id after --, ${own.nodeId}`);
   return { db, formation: s.formation ?? module.formation, supervision, nodeId: own.nodeId };
+}
+
+/** The adapter itself says whether it can ask there; nothing is asked yet. */
+function checkAddress(module: DatabaseModule, { addr, config }: DatabaseConfig): void {
+  const nobody = { nodeId: "", now: () => 0, file: async () => "" };
+  try {
+    module.open(config, { addr: addr ?? "", ...nobody }).close();
+  } catch (error) {
+    throw usageError(`-db-addr: ${reason(error)}`);
+  }
 }
 
 /** What would be asked of a database that nobody named is a mistake. */
@@ -59,12 +71,15 @@ function checkNothingAsked(s: Settings): void {
 
 async function supervisionOf(s: Settings, module: DatabaseModule): Promise<SupervisionConfig | null> {
   if (s.command.length === 0) return null;
-  const { checkPlaceholders } = await import("../agent/command.ts");
+  const { checkPlaceholders, takesArguments } = await import("../agent/command.ts");
+  const argumentsAt = module.argumentsAt(s.command);
   const problem = checkPlaceholders(s.command) ?? module.checkCommand(s.command, !s.non_voter);
   if (problem !== null) throw usageError(`--: ${problem}`);
+  if (s.db === "rqlite" && !takesArguments(s.command, argumentsAt))
+    throw usageError("--: has no rqlited in it; {{args}} stands for where the agent's arguments to it go");
   return {
     command: s.command,
-    argumentsAt: module.argumentsAt(s.command),
+    argumentsAt,
     stopTimeoutMs: s.stop_timeout,
     restart: s.restart,
   };

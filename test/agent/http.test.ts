@@ -254,7 +254,7 @@ describe("every path", () => {
   it("answers its own failure with 500, tells strangers nothing of it, and passes it on to be logged", async () => {
     const failures: unknown[] = [];
     const { get } = make({
-      state: () => {
+      stateText: () => {
         throw new Error("broken\n  at secret place");
       },
       failed: (error) => void failures.push(error),

@@ -1,5 +1,6 @@
 /** Real rqlited nodes, each started by its agent: they form, follow their leader, lose it, move and come back. */
 import { afterEach, expect, it } from "vitest";
+import { rollcall } from "../support/commands.ts";
 import { type Node, openNodes, untilLed } from "../support/supervised.ts";
 import { until } from "../support/wait.ts";
 import { freshKey, onBothStores } from "./stores.ts";
@@ -156,12 +157,10 @@ onBothStores("rqlite", (store) => {
     const { key, nodes, leader } = await three();
     const [leaver = leader] = others(nodes, leader);
     const left = others(nodes, leaver);
-    const answer = await leaver.agent().get("/v1/leave", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ key }),
-    });
-    expect([answer.status, answer.body]).toEqual([200, '{"left":true}']);
+    const leave = (confirm: string) =>
+      rollcall(["leave", "-addr", leaver.agent().addr(), "-disco-key", key, "-confirm", confirm]);
+    expect((await leave("other")).code).toBe(2);
+    expect(await leave(key)).toMatchObject({ code: 0, err: "" });
     expect(await leaver.agent().process().ended).toEqual({ code: 0, signal: null });
     await until(async () => (await votersOf(leader)).length === 2, {
       deadlineMs: 10_000,

@@ -89,9 +89,14 @@ export async function startNode({ id, args, database = [], env = {} }: NodeOptio
     dataDir,
   ];
   const agent = await startAgent({ id, address, args: line(), env });
+  /** Every process that this node's database was seen in: the agent may be gone when they are to end. */
+  const seen = new Set<number>();
   const state: Node["state"] = async () => {
     const now = JSON.parse((await agent.get("/v1/state")).body);
-    if (typeof now.process?.pid === "number") databases.add(now.process.pid);
+    if (typeof now.process?.pid === "number") {
+      databases.add(now.process.pid);
+      seen.add(now.process.pid);
+    }
     return now;
   };
   const ask: Node["ask"] = (path, options) => request(`http://${http()}${path}`, options);
@@ -122,9 +127,10 @@ export async function startNode({ id, args, database = [], env = {} }: NodeOptio
       process.kill(await node.pid(), name);
     },
     async kill() {
-      const { process: running } = await state().catch(() => ({ process: { pid: null } }));
+      await state().catch(() => {});
       const gone = agent.kill();
-      if (running?.pid) endProcess(running.pid);
+      for (const pid of seen) endProcess(pid);
+      seen.clear();
       await gone;
     },
     async stop() {

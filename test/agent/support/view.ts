@@ -110,7 +110,7 @@ export function viewOf(more: Partial<View> = {}): { view: View; shown: Shown; st
     access: accessOf(),
     secret: async () => null,
     seq: () => shown.seq,
-    state: () => ({ v: 1, boot_id: BOOT_ID, seq: shown.seq }),
+    stateText: () => JSON.stringify({ v: 1, boot_id: BOOT_ID, seq: shown.seq }),
     agent: () => ({ v: 1, node_id: "n1" }),
     peers: () => shown.peers,
     explanation: () => shown.explanation,
