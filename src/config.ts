@@ -103,6 +103,7 @@ export const Settings = z.strictObject({
   check: z.enum(["live", "startup", "ready"]).nullable(),
   confirm: text,
   old_genesis: text,
+  forget_leader: text,
   /** What follows `--`: the database to supervise; empty: none. */
   command: z.array(z.string()),
 });

@@ -12,20 +12,20 @@ import {
   type Settled,
   type State,
 } from "../core/genesis-state.ts";
-import { decode, GenesisRecord, LeaderRecord, type MemberRef } from "../core/model.ts";
+import { decode, GenesisRecord, type MemberRef } from "../core/model.ts";
 import type { Provider, Register } from "../core/provider.ts";
-import { type Answers, presume, type Seen } from "../core/quorum.ts";
+import type { Seen } from "../core/quorum.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { backoff, bell, type Pacing, withDeadline } from "../lib/loop.ts";
+import { openAsking } from "./asking.ts";
 import { lookAt, park } from "./database.ts";
 import type { HookResult } from "./hooks.ts";
 import type { DataDir } from "./identity.ts";
+import type { Looks } from "./native.ts";
 import type { Peers } from "./peers.ts";
 import { CALL_LIMIT_MS } from "./registration.ts";
 
-/** How long a claimer must be silent and unregistered before its claim is taken over: politeness, not safety. */
-export const TAKE_OVER_MS = 15_000;
 /** How long nodes wait for those before them in the order to claim. */
 const TURN_MS = 500;
 
@@ -42,6 +42,8 @@ export type GenesisOptions = {
   readonly onInit: (record: GenesisRecord | null, signal: AbortSignal) => Promise<HookResult>;
   /** Whether this incarnation holds its node id in the directory. */
   readonly registered: () => boolean;
+  /** The ways to the database beside this agent, and to others of its kind; null: there is none. */
+  readonly database?: Looks | null;
   readonly settled: (settled: Settled) => void;
   readonly changed: () => void;
 };
@@ -51,14 +53,14 @@ export type Store = { readonly provider: Provider; readonly register: Register }
 
 /** The agent's part in the genesis protocol. `run` ends on abort, or by throwing when its own disk fails. */
 export async function openGenesis(options: GenesisOptions) {
-  const { rules, dataDir, peers, pacing, uuid, log } = options;
+  const { rules, dataDir, pacing, uuid, log } = options;
   const { clock, random } = pacing;
+  const asking = openAsking({ ...options, clock, database: options.database ?? null });
   const wake = bell();
   let state: State = initial(dataDir.identity.kept, await lookAt(options.dbDataDir));
   let doing: Effect | null = null;
   /** Since when those before this node in the order could have claimed. */
   let turnSince: number | null = null;
-  let claimerSilentSince: { claim: string; at: number } | null = null;
   let nextTryAt: number | null = null;
   let initFailure: { readonly problem: string; readonly tries: number } | null = null;
   const initRetry = backoff(500, 10_000, random);
@@ -91,36 +93,16 @@ export async function openGenesis(options: GenesisOptions) {
   const call = <T>(signal: AbortSignal, what: string, work: (s: AbortSignal) => Promise<T>) =>
     withDeadline(clock, signal, CALL_LIMIT_MS, what, work);
 
-  /** Whether the claimer's registration is gone and its agent has been silent long enough. */
-  const isSilent = (heard: readonly { readonly incarnation: string }[]): boolean => {
-    const record = state.seen?.record;
-    if (record?.state !== "claimed") return false;
-    const alive = heard.some((h) => h.incarnation === record.incarnation);
-    if (alive || claimerSilentSince?.claim !== record.claim_id)
-      claimerSilentSince = { claim: record.claim_id, at: clock.now() };
-    return !alive && clock.now() - claimerSilentSince.at >= TAKE_OVER_MS;
-  };
-
-  const ask = async (provider: Provider, signal: AbortSignal): Promise<Answers> => {
-    const seen = await call(signal, "list the members", (s) => provider.lookup(s));
-    const registered = seen.members ?? [];
-    peers.see(registered);
-    const impatient = turnSince !== null && clock.now() - turnSince >= TURN_MS;
-    const claiming = state.phase.at === "asking" && state.phase.about === "claim" && state.seen;
-    const presumed = claiming ? presume(claiming, registered, options.self(), impatient) : null;
-    const hellos = presumed === null ? await peers.askAll(signal) : [];
-    return {
-      self: options.self(),
-      data: await lookAt(options.dbDataDir),
-      registered: registered.map(({ id, incarnation }) => ({ id, incarnation })),
-      hellos,
-      problems: peers.problems(),
-      foreignLeader: foreignLeader(seen.leader?.value),
-      claimerSilent: isSilent([...registered, ...hellos]),
-      impatient,
-      ...(presumed === null ? {} : { presumed }),
-    };
-  };
+  const ask = (provider: Provider, signal: AbortSignal) =>
+    asking(
+      {
+        state,
+        about: state.phase.at === "asking" ? state.phase.about : "data",
+        impatient: turnSince !== null && clock.now() - turnSince >= TURN_MS,
+      },
+      (within) => call(within, "list the members", (s) => provider.lookup(s)),
+      signal,
+    );
 
   const perform = async (store: Store, effect: Effect, signal: AbortSignal): Promise<Input> => {
     switch (effect.type) {
@@ -226,20 +208,11 @@ async function readRecord(
   return { record: decoded.value, at };
 }
 
-/** Who a leader record names that a database wrote itself; null for none, or one of ours. */
-function foreignLeader(value: string | undefined): string | null {
-  if (value === undefined) return null;
-  const decoded = decode(LeaderRecord, value);
-  if (!decoded.ok) return "an unreadable record";
-  const { genesis_id, id, api_addr, addr } = decoded.value;
-  return genesis_id === undefined
-    ? [id, api_addr || addr].filter((x) => x !== "").join(" at ") || "somebody"
-    : null;
-}
-
 function describe({ phase, settled, trouble }: State): string {
   if (settled !== null) return `settled ${trouble?.code ?? ""}`;
-  if (phase.at === "waiting") return JSON.stringify(phase.wait);
+  // That it still does not answer is no news.
+  if (phase.at === "waiting")
+    return JSON.stringify(phase.wait, (key, value: unknown) => (key === "silentMs" ? undefined : value));
   if (phase.at === "refused") return phase.refusal.code;
   return phase.at;
 }

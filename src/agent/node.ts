@@ -16,6 +16,7 @@ import type { NodeDeps } from "./deps.ts";
 import { openGenesis } from "./genesis.ts";
 import { runHook } from "./hooks.ts";
 import type { DataDir } from "./identity.ts";
+import type { Looks } from "./native.ts";
 import { openOutcome } from "./outcome.ts";
 import { openPeerClient } from "./peer-client.ts";
 import { openPeers } from "./peers.ts";
@@ -57,6 +58,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     onInit: (record, signal) =>
       runHook(config.hooks.init ?? [], initPayload(record, self()), { clock, signal, env: deps.hookEnv }),
     registered: () => registration.state().at === "held",
+    database: looksOf(database, (signal) => beside.look(signal)),
     settled(settled) {
       cluster.settled(settled);
       saySettled(log, settled);
@@ -123,6 +125,12 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   }
 }
 export type Node = Awaited<ReturnType<typeof openNode>>;
+
+/** The ways to the database beside this agent (`look`) and to others of its kind; null: there is none. */
+function looksOf(database: Database, look: Looks["look"]): Looks | null {
+  if (database.kind === "none") return null;
+  return { look, ask: async (address, signal) => (await database.ask?.(address, signal)) ?? null };
+}
 
 /** This node as members carry it, with the incarnation of the moment. */
 function selfOf({ db, httpAdvAddr }: AgentConfig, id: string, incarnation: () => string): () => MemberRef {

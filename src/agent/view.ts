@@ -6,6 +6,7 @@ import { type Explanation, explain } from "../core/explain.ts";
 import { type Rules, testimony } from "../core/genesis-state.ts";
 import { type Hello, type Member, type MemberRef, VERSION } from "../core/model.ts";
 import type { NodeReport } from "../core/node-report.ts";
+import type { DatabaseFacts } from "../core/reasons-database.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Beside } from "./beside.ts";
 import { eventStream } from "./events.ts";
@@ -52,7 +53,7 @@ export function openView(options: ViewOptions) {
   const explanation = (): Explanation => {
     const rows = others();
     const taken = registration.state();
-    return explain({
+    const facts = {
       rules,
       state: genesis.shown(),
       seen: peers.members().length,
@@ -63,7 +64,8 @@ export function openView(options: ViewOptions) {
         isLoopback(config.httpAdvAddr.host) && peers.members().some((m) => !isLoopback(hostOf(m.agent_addr))),
       overdue,
       nextTryMs: genesis.nextTryMs(),
-    });
+    };
+    return explain(facts, databaseFacts(beside));
   };
 
   const status = (): string => {
@@ -226,6 +228,12 @@ function registrationFacts(taken: RegistrationState) {
     idTaken: other === null ? null : { by: other, alive: taken.at === "duplicate" },
     registrationProblem: taken.at === "failing" ? taken.problem : null,
   };
+}
+
+/** The database as an explanation needs it; null where none is asked. */
+function databaseFacts(beside: Beside): DatabaseFacts | null {
+  const { kind, status, problem } = beside.report();
+  return kind === "none" ? null : { kind, status, problem, process: beside.process()?.problem ?? null };
 }
 
 function besidePage(beside: Beside) {

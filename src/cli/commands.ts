@@ -19,6 +19,7 @@ const NAMES = [
   "leave",
   "genesis show",
   "genesis init",
+  "genesis adopt",
   "genesis restore",
   "genesis rebirth",
   "version",
@@ -30,6 +31,7 @@ export type CommandName = (typeof NAMES)[number];
 export const GENESIS_COMMANDS = [
   "genesis show",
   "genesis init",
+  "genesis adopt",
   "genesis restore",
   "genesis rebirth",
 ] as const;
@@ -97,6 +99,13 @@ export const COMMANDS: readonly Command[] = [
     about:
       "Needed once with -genesis=strict. Writes where there is no record; of one that is unborn it changes -bootstrap-expect.",
     examples: [`rollcall genesis init ${CONSUL} -bootstrap-expect=3 -confirm=prod/orders`],
+  },
+  {
+    name: "genesis adopt",
+    summary: "brings a running cluster under rollcall, without a restart",
+    about:
+      "With the flags of one of the agents beside its nodes: asks the database for the cluster's members and seals the genesis with them. The agents, which refuse until then because their databases have data, take it at once.",
+    examples: [`rollcall genesis adopt ${CONSUL} -db=rqlite -db-addr=127.0.0.1:4001 -confirm=prod/orders`],
   },
   {
     name: "genesis restore",

@@ -2,11 +2,16 @@
 import type { DatabaseConfig, HooksConfig, OutputsConfig, Settings, SupervisionConfig } from "../config.ts";
 import type { Address } from "../core/address.ts";
 import type { Formation } from "../core/model.ts";
+import type { NodeReport } from "../core/node-report.ts";
 import { type DatabaseModule, databases } from "../databases/index.ts";
-import { reason } from "../lib/errors.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
+import { withDeadline } from "../lib/loop.ts";
 import { checkDatabaseAddress } from "./checks.ts";
+import type { Io } from "./io.ts";
 import { issueLines } from "./issues.ts";
 import { usageError } from "./usage.ts";
+
+const ASK_LIMIT_MS = 5_000;
 
 /** The database's part of an agent's configuration. */
 export type DatabasePart = {
@@ -44,6 +49,33 @@ export async function databasePart(s: Settings, advertised: Address): Promise<Da
   if (s.node_id !== null && own.nodeId !== null && s.node_id !== own.nodeId)
     throw usageError(`-node-id: ${s.node_id} is not the -node-id after --, ${own.nodeId}`);
   return { db, formation: s.formation ?? module.formation, supervision, nodeId: own.nodeId };
+}
+
+/** What the database beside an agent says of its cluster, asked once with the agent's own flags. Throws one line. */
+export async function askDatabase(s: Settings, io: Io): Promise<NodeReport | null> {
+  if (s.db === "none") throw usageError("-db: is required: the running cluster's database is asked");
+  const module = await databases[s.db]();
+  const config = module.Config.safeParse(s.db_config);
+  if (!config.success) throw usageError(`-db-config: ${issueLines(module.Config, config.error).join("; ")}`);
+  const addr = s.db_addr ?? module.addresses(s.command, "127.0.0.1").addr;
+  if (addr === null) throw usageError(`-db-addr: is required with -db=${s.db}`);
+  const { clock } = io.pacing;
+  const database = module.open(config.data, { addr, nodeId: "", now: clock.now, file: io.file });
+  const doing = `ask the database at ${addr}`;
+  try {
+    return await withDeadline(clock, new AbortController().signal, ASK_LIMIT_MS, doing, async (signal) =>
+      database.ask === undefined ? database.probe(signal) : database.ask(addr, signal),
+    );
+  } catch (error) {
+    throw new RollcallError(
+      "ask",
+      error instanceof RollcallError && error.code === "deadline"
+        ? error.message
+        : `${doing}: ${reason(error)}`,
+    );
+  } finally {
+    database.close();
+  }
 }
 
 /** The adapter itself says whether it can ask there; nothing is asked yet. */

@@ -102,7 +102,7 @@ export const FLAGS: readonly Flag[] = [
       meaning: "one node creates and the others join, or all start with the identical list",
     },
   }),
-  ...rows("database", AGENT, {
+  ...rows("database", [...AGENT, "genesis adopt"], {
     db: {
       kind: "enum",
       word: "KIND",
@@ -117,16 +117,19 @@ export const FLAGS: readonly Flag[] = [
     },
     "db-adv-addr": {
       word: "HOST:PORT|URL",
+      commands: AGENT,
       defaultText: "as in COMMAND, else -db-addr's port on the host of -http-adv-addr",
       meaning: "the database's address for clients, as others get it",
     },
     "db-peer-addr": {
       word: "HOST:PORT",
+      commands: AGENT,
       defaultText: "as in COMMAND; rqlite: port 4002 on the host of -http-adv-addr",
       meaning: "the database's own peer address, as others get it",
     },
     "db-data-dir": {
       word: "DIR",
+      commands: AGENT,
       defaultText: "as in COMMAND; required with -db=rqlite",
       meaning: "the database's directory, looked at (never into) to tell blank from used",
     },
@@ -138,6 +141,7 @@ export const FLAGS: readonly Flag[] = [
       meaning: "credentials and TLS of the database, written as -disco-config is",
     },
     "probe-interval": {
+      commands: AGENT,
       kind: "duration",
       word: "DURATION",
       defaultText: "250ms with -db=rqlite, else 1s",
@@ -261,6 +265,14 @@ export const FLAGS: readonly Flag[] = [
       meaning: "print one word and answer by the exit code, 0 or 1: for health checks without curl",
     },
   }),
+  ...rows("command", ["genesis init"], {
+    "forget-leader": {
+      word: "ID",
+      lineOnly: true,
+      meaning:
+        "who the leader record of a database names that is gone for good: that record forbids nothing any more",
+    },
+  }),
   ...rows("command", ["genesis rebirth"], {
     genesis: {
       key: "old_genesis",
@@ -272,7 +284,7 @@ export const FLAGS: readonly Flag[] = [
     confirm: {
       word: "KEY",
       lineOnly: true,
-      commands: ["leave", "genesis init", "genesis restore", "genesis rebirth"],
+      commands: ["leave", "genesis init", "genesis adopt", "genesis restore", "genesis rebirth"],
       defaultText: "asked on a terminal",
       meaning: "the cluster's key once more, as confirmation",
     },

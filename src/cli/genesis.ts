@@ -1,23 +1,25 @@
 /**
- * `rollcall genesis show|init|restore|rebirth`: reads the record, decides, asks for the key as confirmation,
+ * `rollcall genesis show|init|adopt|restore|rebirth`: reads the record, decides, asks for the key as confirmation,
  * and writes with one check-and-set. A write whose outcome is unknown is read back and never repeated.
  */
 
 import type { Settings } from "../config.ts";
-import { decode, type GenesisRecord, LeaderRecord } from "../core/model.ts";
+import { clusterOf, namedLeader, standing } from "../core/genesis-adoption.ts";
+import type { GenesisRecord } from "../core/model.ts";
 import type { Lookup, Register, Versioned } from "../core/provider.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
-import { type Plan, planInit, planRebirth, planRestore } from "./genesis-plans.ts";
+import type { GENESIS_COMMANDS } from "./commands.ts";
+import { checkConfirmation, confirmKey, requireConfirmable } from "./confirm.ts";
+import { askDatabase } from "./database.ts";
+import { type Plan, planAdopt, planInit, planRebirth, planRestore } from "./genesis-plans.ts";
 import type { Io, Run } from "./io.ts";
-import { describe, describeLeader, readGenesis, requireGenesis } from "./records.ts";
+import { describe, readGenesis, requireGenesis } from "./records.ts";
 import { type Store, withStore } from "./store.ts";
 import { json } from "./table.ts";
 import { usageError } from "./usage.ts";
 
-/** The four commands, by their full names. */
-export const commands: Readonly<
-  Record<"genesis show" | "genesis init" | "genesis restore" | "genesis rebirth", Run<Settings>>
-> = {
+/** The commands, by their full names. */
+export const commands: Readonly<Record<(typeof GENESIS_COMMANDS)[number], Run<Settings>>> = {
   "genesis show": show,
   "genesis init": (settings, io) => {
     const expect = settings.bootstrap_expect;
@@ -26,17 +28,30 @@ export const commands: Readonly<
         "-bootstrap-expect: is required: how many voters must be there, as every agent has it",
       );
     }
-    return change(settings, io, async ({ record, seen }) => {
-      const leader = seen.leader ?? null;
-      const foreign = leader !== null && isForeign(leader);
-      return planInit({
+    return change(settings, io, async ({ record, seen }) =>
+      planInit({
         record,
-        foreignLeader: foreign ? describeLeader(leader) : null,
+        foreign: standing(namedLeader(seen.leader?.value), record),
+        forget: settings.forget_leader,
         members: seen.members ?? [],
         expect,
         initId: io.uuid(),
-      });
-    });
+      }),
+    );
+  },
+  "genesis adopt": async (settings, io) => {
+    requireConfirmable(settings, io);
+    const cluster = clusterOf(await askDatabase(settings, io));
+    return change(settings, io, async ({ record, seen }) =>
+      planAdopt({
+        record,
+        cluster,
+        foreign: standing(namedLeader(seen.leader?.value), record),
+        members: seen.members ?? [],
+        initId: io.uuid(),
+        genesisId: io.uuid(),
+      }),
+    );
   },
   "genesis restore": (settings, io) =>
     change(settings, io, async ({ key, record, seen }) => {
@@ -76,9 +91,7 @@ type Seen = { readonly key: string; readonly record: GenesisRecord | null; reado
 
 async function change(settings: Settings, io: Io, plan: (seen: Seen) => Promise<Plan>): Promise<number> {
   // Said before the store is asked: without the flag and without a terminal nothing can come of it.
-  if (settings.confirm === null && !io.terminal.stdin) {
-    throw usageError("-confirm: is required where nobody can be asked: the cluster's key, once more");
-  }
+  requireConfirmable(settings, io);
   return withStore(settings, io, async (store) => {
     const { key } = store.disco;
     if (settings.confirm !== null) checkConfirmation("-confirm", settings.confirm, key);
@@ -98,8 +111,7 @@ async function change(settings: Settings, io: Io, plan: (seen: Seen) => Promise<
     for (const note of planned.notes) io.stdout(`note: ${note}\n`);
     if (settings.confirm === null) {
       io.stdout(`will be: ${describe(planned.next)}\n`);
-      const typed = await io.ask(`Type the key, ${key}, to confirm: `);
-      checkConfirmation("confirmation", typed ?? "", key);
+      await confirmKey(settings, io, key);
     }
     const now = await write({ store, register, current, plan: planned });
     io.stdout(`is: ${describe(now)}\n`);
@@ -144,13 +156,4 @@ function lost(record: GenesisRecord | null): RollcallError {
 function registerOf({ provider }: Store): Register {
   if (provider.genesis !== undefined) return provider.genesis;
   throw usageError(`-disco-mode: ${provider.mode} keeps no genesis record`);
-}
-
-function checkConfirmation(where: string, given: string, key: string): void {
-  if (given.trim() !== key) throw usageError(`${where}: is not the key, ${key}; nothing was written`);
-}
-
-function isForeign(leader: Versioned): boolean {
-  const decoded = decode(LeaderRecord, leader.value);
-  return !decoded.ok || decoded.value.genesis_id === undefined;
 }

@@ -12,8 +12,11 @@ export function describe(record: GenesisRecord | null): string {
       return `unborn (${rest})`;
     case "claimed":
       return `claimed by ${record.node} (${rest}, claim ${record.claim_id})`;
-    case "sealed":
-      return `sealed, genesis ${record.genesis_id} (${rest}, created by ${record.node})`;
+    case "sealed": {
+      const by =
+        record.adopted === undefined ? `created by ${record.node}` : `adopted by ${record.adopted.by}`;
+      return `sealed, genesis ${record.genesis_id} (${rest}, ${by})`;
+    }
     default:
       return record satisfies never;
   }

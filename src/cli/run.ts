@@ -58,6 +58,7 @@ async function runCommand(command: CommandName, settings: Settings, io: Io): Pro
       return (await import("./leave.ts")).run(settings, io);
     case "genesis show":
     case "genesis init":
+    case "genesis adopt":
     case "genesis restore":
     case "genesis rebirth":
       return (await import("./genesis.ts")).commands[command](settings, io);

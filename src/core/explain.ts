@@ -3,12 +3,14 @@
  * unblocks it. Pure: facts in, an explanation out. The README and the HTTP API show it as it is.
  */
 import type { State } from "./genesis-state.ts";
-import { type Facts, notCountedText, reasonOf } from "./reasons.ts";
+import { notCountedText } from "./not-counted.ts";
+import { type Facts, reasonOf } from "./reasons.ts";
+import { type DatabaseFacts, withDatabase } from "./reasons-database.ts";
 
 export type { Facts } from "./reasons.ts";
 
 export type Explanation = {
-  /** What it is doing: `reading`, `asking`, `claiming`, `initialising`, `sealing`, `restoring`, `saving`, `parking`, `waiting`, `refused`, `open`. */
+  /** What it is doing: `reading`, `asking`, `claiming`, `initialising`, `sealing`, `restoring`, `adopting`, `saving`, `parking`, `waiting`, `refused`, `open`. */
   readonly phase: string;
   /** A stable word for the reason. */
   readonly code: string;
@@ -35,10 +37,11 @@ export type Explanation = {
   readonly next_try_ms: number | null;
 };
 
-export function explain(facts: Facts): Explanation {
+/** `database`: null where the agent asks none. */
+export function explain(facts: Facts, database: DatabaseFacts | null = null): Explanation {
   const { state, rules } = facts;
   const { tally, seen } = state;
-  const reason = reasonOf(facts);
+  const reason = withDatabase(reasonOf(facts), database);
   const record = seen?.record ?? state.settled?.record ?? null;
   return {
     phase: phaseOf(state),
@@ -66,8 +69,12 @@ export function explain(facts: Facts): Explanation {
 
 function phaseOf({ phase }: State): string {
   if (phase.at === "swapping")
-    return { init: "initialising_record", claim: "claiming", seal: "sealing", restore: "restoring" }[
-      phase.about
-    ];
+    return {
+      init: "initialising_record",
+      claim: "claiming",
+      seal: "sealing",
+      restore: "restoring",
+      adopt: "adopting",
+    }[phase.about];
   return phase.at;
 }

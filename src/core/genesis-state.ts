@@ -2,6 +2,7 @@
  * The genesis step function's vocabulary: what a node keeps on disk, what it may be doing, what it is told
  * and what it asks of the shell. The rules themselves are in genesis.ts.
  */
+import type { NamedLeader } from "./genesis-adoption.ts";
 import type { Claimed, Formation, GenesisRecord, Hello, Sealed } from "./model.ts";
 import type { Versioned } from "./provider.ts";
 import type { Answers, Data, Seen, Tally } from "./quorum.ts";
@@ -43,7 +44,15 @@ export type Wait =
   | { readonly on: "no_record" }
   /** The cluster is there, but this node's id in the directory is not (yet) this node's. */
   | { readonly on: "registration" }
-  | { readonly on: "foreign_leader"; readonly leader: string }
+  /** `answers`: its cluster runs, and another agent has to write the genesis. `silentMs`: null where it cannot be asked. */
+  | {
+      readonly on: "foreign_leader";
+      readonly leader: NamedLeader;
+      readonly answers: boolean;
+      readonly silentMs: number | null;
+    }
+  /** A genesis is sealed, and nobody who answers belongs to it. */
+  | { readonly on: "members_gone"; readonly genesisId: string; readonly gone: readonly Gone[] }
   | { readonly on: "holder"; readonly holder: string; readonly genesisId: string }
   | { readonly on: "expect_mismatch"; readonly recordExpect: number }
   | { readonly on: "voters" }
@@ -52,9 +61,15 @@ export type Wait =
   | { readonly on: "others" }
   | { readonly on: "claimer"; readonly claimer: string };
 
+/** A member that does not answer. `wiped`: a node of that id does, but it has begun anew. */
+export type Gone = { readonly id: string; readonly address: string; readonly wiped: boolean };
+
+/** Why data that are there cannot be taken for a part of the cluster that was adopted; null: none was. */
+export type Doubt = "silent" | "not_listed" | "other_cluster" | null;
+
 /** Why a node does not open its database, or what is wrong under an open one. */
 export type Refusal =
-  | { readonly code: "foreign_data" }
+  | { readonly code: "foreign_data"; readonly doubt: Doubt }
   | { readonly code: "genesis_conflict"; readonly with: string; readonly where: string }
   | { readonly code: "reborn"; readonly birth: number }
   | { readonly code: "park_failed"; readonly problem: string; readonly commands: readonly string[] };
@@ -62,10 +77,19 @@ export type Refusal =
 /** What is wrong under a node that has settled. */
 export type Trouble = Refusal | { readonly code: "store"; readonly problem: string; readonly of: Source };
 
+/**
+ * What a round of asking is about: whether the record may be made, claimed or restored; whether anybody belongs to
+ * the sealed genesis (`join`); whether this node's data do (`adopted`); whether there are data at all (`data`).
+ */
+export type Question = "init" | "claim" | "restore" | "join" | "adopted" | "data";
+
+/** What a write is for. */
+export type Writing = "init" | "claim" | "seal" | "restore" | "adopt";
+
 /** What the node is doing; exactly one effect is outstanding in every phase but the last three. */
 export type Phase =
   | { readonly at: "reading" }
-  | { readonly at: "asking"; readonly about: "init" | "claim" | "restore" | "data" }
+  | { readonly at: "asking"; readonly about: Question }
   | {
       readonly at: "saving";
       readonly before: "read" | "claim" | "initialise" | "open";
@@ -73,7 +97,7 @@ export type Phase =
     }
   | {
       readonly at: "swapping";
-      readonly about: "init" | "claim" | "seal" | "restore";
+      readonly about: Writing;
       readonly next: GenesisRecord;
     }
   | { readonly at: "initialising" }

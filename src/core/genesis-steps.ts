@@ -1,5 +1,16 @@
 /** How a step of the genesis protocol ends: the phase the node is in next, and the one effect it waits for. */
-import { encode, type Kept, type State, type Step, type Wait } from "./genesis-state.ts";
+import {
+  encode,
+  type Kept,
+  type Question,
+  type Refusal,
+  type Settled,
+  type State,
+  type Step,
+  type Trouble,
+  type Wait,
+  type Writing,
+} from "./genesis-state.ts";
 import type { GenesisRecord, Sealed } from "./model.ts";
 import type { Versioned } from "./provider.ts";
 
@@ -14,7 +25,7 @@ export function read(state: State): Step {
 }
 
 /** Look at the directory and the database, and ask every agent. */
-export function ask(state: State, about: "init" | "claim" | "restore" | "data"): Step {
+export function ask(state: State, about: Question): Step {
   return { state: { ...state, phase: { at: "asking", about } }, effects: [{ type: "ask" }] };
 }
 
@@ -31,12 +42,7 @@ export function save(
 }
 
 /** Write the record, if it still is the one expected. */
-export function swap(
-  state: State,
-  about: "init" | "claim" | "seal" | "restore",
-  expected: Versioned | null,
-  next: GenesisRecord,
-): Step {
+export function swap(state: State, about: Writing, expected: Versioned | null, next: GenesisRecord): Step {
   return {
     state: { ...state, phase: { at: "swapping", about, next } },
     effects: [{ type: "swap", expected, value: encode(next) }],
@@ -66,4 +72,68 @@ export function isMine(kept: Kept, record: GenesisRecord | null): boolean {
 /** The very record that was read: value and revision both. */
 export function sameVersion(a: Versioned, b: Versioned | undefined): boolean {
   return b !== undefined && a.revision === b.revision && a.value === b.value;
+}
+
+/** Takes the sealed genesis for this node's own: its marker is synced, and the record read again before it opens. */
+export function take(state: State, record: Sealed): Step {
+  return save({ ...state, kept: { ...blank(state.kept.incarnation), marker: record } }, "read");
+}
+
+/** Stays closed; a node that has settled runs on and says what is wrong. */
+export function refuse(state: State, refusal: Refusal): Step {
+  return state.settled === null
+    ? still({ ...state, phase: { at: "refused", refusal } })
+    : still({ ...state, phase: { at: "open" }, trouble: refusal });
+}
+
+/** Another genesis stands where mine should: fatal for a node that has opened, no loss for one that never did. */
+export function yieldTo(state: State, marker: Sealed, refusal: Refusal): Step {
+  return state.kept.opened ? refuse(state, refusal) : discard(state, marker.genesis_id);
+}
+
+/** Gives up a claim or a marker that never opened; whatever was initialised for it is set aside first. */
+export function discard(state: State, claimId: string): Step {
+  return state.kept.stamp !== null || state.kept.marker !== null ? park(state, claimId) : forget(state);
+}
+
+/** After parking: nothing of the claim or marker is left, but an initialisation cut short keeps its claim. */
+export function forget(state: State): Step {
+  const { kept, seen } = state;
+  const resumes =
+    kept.stamp !== null && isMine(kept, seen?.record ?? null) && seen?.record.state === "claimed";
+  const next: Kept = resumes ? { ...kept, stamp: null } : blank(kept.incarnation);
+  return save({ ...state, data: state.data === "present" ? "empty" : state.data, kept: next }, "read");
+}
+
+/** The database may run. */
+export function open(
+  state: State,
+  marker: Sealed,
+  trouble: Trouble | null = null,
+  kind: Settled["kind"] = outcomeOf(state, marker),
+): Step {
+  const opened: State = { ...state, phase: { at: "open" }, trouble };
+  if (state.settled !== null) return still(opened);
+  const settled: Settled = { kind, record: marker };
+  return { state: { ...opened, settled }, effects: [{ type: "settle", settled }] };
+}
+
+/** What a node does that may have opened before: the first start again where no data were ever seen. */
+function outcomeOf({ kept, data }: State, marker: Sealed): Settled["kind"] {
+  return kept.stamp !== null && data === "empty" ? firstOutcome(kept, marker) : "existing";
+}
+
+/** What a node does that opens for the first time: only the owner, or a listed incarnation, creates; nobody what was adopted. */
+export function firstOutcome(kept: Pick<Kept, "incarnation">, record: Sealed): "bootstrap" | "join" {
+  if (record.adopted !== undefined) return "join";
+  const creates =
+    record.formation === "single"
+      ? record.incarnation === kept.incarnation
+      : record.members.some((m) => m.incarnation === kept.incarnation);
+  return creates ? "bootstrap" : "join";
+}
+
+/** A disk with nothing on it but a name. */
+export function blank(incarnation: string): Kept {
+  return { incarnation, claim: null, stamp: null, marker: null, opened: false };
 }

@@ -39,6 +39,8 @@ const born = {
   birth: z.int().min(1),
   /** Voters that must be there before anyone may claim. */
   expect: z.int().min(1),
+  /** The raw leader record of a database that is gone for good, as an operator said: it forbids nothing any more. */
+  forgets: z.string().optional(),
 };
 
 const claim = {
@@ -60,8 +62,37 @@ export type Unborn = z.infer<typeof Unborn>;
 /** One node is about to create the cluster; its database is still closed. */
 export const Claimed = z.looseObject({ ...claim, state: z.literal("claimed") });
 export type Claimed = z.infer<typeof Claimed>;
-/** The cluster exists. `genesis_id` is the claim id that won. */
-export const Sealed = z.looseObject({ ...claim, state: z.literal("sealed"), genesis_id: id });
+
+/** One node of a cluster that its database made itself, as that database lists it. */
+export const AdoptedNode = z.looseObject({
+  id,
+  /** The database's own peer address. */
+  addr: z.string(),
+  /** The address for clients. */
+  api_addr: z.string(),
+  voter: z.boolean().nullable(),
+});
+export type AdoptedNode = z.infer<typeof AdoptedNode>;
+
+/** A cluster that ran before its genesis was sealed: nobody creates it. */
+export const Adopted = z.looseObject({
+  /** The node whose agent wrote the record; `operator`: `rollcall genesis adopt` did. */
+  by: id,
+  leader: z.looseObject({ id, addr: z.string(), api_addr: z.string() }),
+  nodes: z.array(AdoptedNode),
+});
+export type Adopted = z.infer<typeof Adopted>;
+
+/**
+ * The cluster exists. `genesis_id` is the claim id that won. Where it was adopted, `incarnation` is nobody's, so
+ * that nobody takes itself for its creator, and `members` are the agents that were beside its databases then.
+ */
+export const Sealed = z.looseObject({
+  ...claim,
+  state: z.literal("sealed"),
+  genesis_id: id,
+  adopted: Adopted.optional(),
+});
 export type Sealed = z.infer<typeof Sealed>;
 
 /** The permanent record at `<key>/genesis`: unborn, then claimed, then sealed. */

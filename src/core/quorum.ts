@@ -2,6 +2,7 @@
  * Who counts when a node asks whether it may create the cluster. Pure; used by the genesis step function,
  * and its tally is what `explain` shows. Rules: src/DESIGN.md, "Claim".
  */
+import type { Cluster, ForeignLeader } from "./genesis-adoption.ts";
 import { byIdentity, type GenesisRecord, type Hello, type Member, type MemberRef } from "./model.ts";
 import type { Versioned } from "./provider.ts";
 
@@ -20,8 +21,12 @@ export type Answers = {
   readonly hellos: readonly Hello[];
   /** What went wrong when agents were asked, by incarnation. */
   readonly problems?: ReadonlyMap<string, string>;
-  /** The node named by a leader record that a database wrote itself, or null. */
-  readonly foreignLeader: string | null;
+  /** The leader record, where a database wrote it itself and no operator has said that it is gone for good. */
+  readonly foreign: ForeignLeader | null;
+  /** Where the record is of an adopted cluster: what those of its databases say that answer. */
+  readonly clusters: readonly Cluster[];
+  /** The cluster that this node's own database says it is in; null: it does not answer, or was not asked. */
+  readonly own: Cluster | null;
   /** The claimer's registration is gone and its agent has been silent for the take-over time. */
   readonly claimerSilent: boolean;
   /** This node has waited for those before it in the order long enough. */
@@ -99,14 +104,15 @@ export function tally(seen: Seen, key: string, answers: Answers): Tally {
 
 /**
  * What the directory alone says about a claim on `seen`: a tally when asking could not lead this node to claim
- * now (too few voters are registered, another comes before it, or the claimer is there), null when asking may. It
- * spares a large fleet a hello from everybody to everybody at every arrival; no claim is ever made on it.
+ * now (it is none of those who may, too few voters are registered, another comes before it, or the claimer is
+ * there), null when asking may. It spares a large fleet a hello from everybody to everybody at every arrival; no
+ * claim is ever made on it.
  */
 export function presume(
   seen: Seen,
   members: readonly Member[],
   self: MemberRef,
-  impatient: boolean,
+  { may, impatient }: { readonly may: boolean; readonly impatient: boolean },
 ): Tally | null {
   const { record } = seen;
   const counted: MemberRef[] = [];
@@ -127,7 +133,7 @@ export function presume(
     record.state === "claimed" && members.some((m) => m.incarnation === record.incarnation);
   const first = counted.sort(byIdentity)[0]?.incarnation === self.incarnation;
   const mayClaim = counted.length >= record.expect && (first || impatient);
-  if (record.state === "claimed" ? !claimerIsThere : mayClaim) return null;
+  if (may && (record.state === "claimed" ? !claimerIsThere : mayClaim)) return null;
   return { counted, notCounted: notCounted.sort(byIdentity), holders: [], claimants: [] };
 }
 

@@ -3,7 +3,8 @@
  * missing, and what resolves it.
  */
 import type { Refusal, Rules, Settled, State, Wait } from "./genesis-state.ts";
-import type { NotCounted } from "./quorum.ts";
+import { notCountedText } from "./not-counted.ts";
+import { foreignData, foreignLeader, membersGone } from "./reasons-adoption.ts";
 
 /** What is known beside the protocol's own state. */
 export type Facts = {
@@ -139,14 +140,11 @@ function waitReason(facts: Facts, wait: Wait): Reason {
         "Nothing to do: the agent registers by itself.",
       );
     case "foreign_leader":
-      return foreignLeader(rules, wait.leader, of);
+      return of("foreign_leader", ...foreignLeader(rules, wait));
+    case "members_gone":
+      return of("members_gone", ...membersGone(rules, wait));
     case "holder":
-      return of(
-        "holder",
-        `${wait.holder} belongs to genesis ${wait.genesisId}, which the record does not show; nothing is created beside it.`,
-        `Nothing to do while ${wait.holder} runs: its agent restores the record.`,
-        `Otherwise run \`rollcall genesis restore\` with that node's flags.`,
-      );
+      return heldBy(wait, of);
     case "expect_mismatch":
       return expectMismatch(rules, wait.recordExpect, of);
     case "voters":
@@ -165,13 +163,7 @@ function waitReason(facts: Facts, wait: Wait): Reason {
         "Nothing to do: if it does not claim within a second, this node will.",
       );
     case "others":
-      return of(
-        "others",
-        rules.voter && rules.genesis !== "never"
-          ? "Other voters create the cluster; this node joins it."
-          : "Waiting for voters to create the cluster; this node only joins.",
-        "Start the voters, or look at what they wait for: `rollcall explain` beside each.",
-      );
+      return others(rules, of);
     case "claimer":
       return of(
         "claimer",
@@ -184,6 +176,25 @@ function waitReason(facts: Facts, wait: Wait): Reason {
 }
 
 type Make = (code: string, summary: string, ...unblock: string[]) => Reason;
+
+function others({ voter, genesis }: Rules, of: Make): Reason {
+  return of(
+    "others",
+    voter && genesis !== "never"
+      ? "Other voters create the cluster; this node joins it."
+      : "Waiting for voters to create the cluster; this node only joins.",
+    "Start the voters, or look at what they wait for: `rollcall explain` beside each.",
+  );
+}
+
+function heldBy({ holder, genesisId }: Extract<Wait, { on: "holder" }>, of: Make): Reason {
+  return of(
+    "holder",
+    `${holder} belongs to genesis ${genesisId}, which the record does not show; nothing is created beside it.`,
+    `Nothing to do while ${holder} runs: its agent restores the record.`,
+    "Otherwise run `rollcall genesis restore` with that node's flags.",
+  );
+}
 
 function noRecord({ genesis, voter, key }: Rules, of: Make): Reason {
   const init = `Run \`rollcall genesis init -disco-key ${key} -bootstrap-expect N -confirm ${key}\` with the agents' flags, once.`;
@@ -199,15 +210,6 @@ function noRecord({ genesis, voter, key }: Rules, of: Make): Reason {
     `There is no genesis record yet, and this node only joins (${voter ? "-genesis=never" : "-non-voter"}).`,
     "Start the voters.",
     init,
-  );
-}
-
-function foreignLeader({ key }: Rules, leader: string, of: Make): Reason {
-  return of(
-    "foreign_leader",
-    `No cluster was made by rollcall, but there is a leader record that a database wrote itself: ${leader}. Nothing is created beside it.`,
-    "If that cluster is alive, this node's database must join it by its own means.",
-    `If it is gone for good, delete the key ${key}/leader.`,
   );
 }
 
@@ -250,15 +252,7 @@ function refusalReason({ rules, state }: Facts, refusal: Refusal): Reason {
   const mine = state.kept.marker?.genesis_id ?? "";
   switch (refusal.code) {
     case "foreign_data":
-      return {
-        code: "foreign_data",
-        summary:
-          "The database's directory has data, but this node belongs to no genesis: it neither creates nor joins a cluster.",
-        unblock: [
-          "If the data may go: stop the agent, move the directory away, start again.",
-          "If this is a node that lost only rollcall's files: put its -data-dir back.",
-        ],
-      };
+      return { code: "foreign_data", ...foreignData(rules, state, refusal.doubt) };
     case "genesis_conflict":
       return {
         code: "genesis_conflict",
@@ -285,33 +279,5 @@ function refusalReason({ rules, state }: Facts, refusal: Refusal): Reason {
       };
     default:
       return refusal satisfies never;
-  }
-}
-
-/** Why an agent is not counted, as the end of a sentence that begins with its id. */
-export function notCountedText({ why, detail }: NotCounted): string {
-  switch (why) {
-    case "no_answer":
-      return `is registered but does not answer this agent${detail === undefined ? "" : `: ${detail}`}`;
-    case "not_registered":
-      return "is not in the members directory (yet)";
-    case "duplicate_node_id":
-      return "is the id of two live agents, so neither counts";
-    case "non_voter":
-      return "is a non-voter";
-    case "other_key":
-      return `belongs to another cluster, ${detail}`;
-    case "other_expect":
-      return `was started with -bootstrap-expect ${detail}`;
-    case "other_birth":
-      return `knows birth ${detail} of the cluster`;
-    case "pending":
-      return `has a claim of its own on disk, ${detail}`;
-    case "used":
-      return "has data in its database";
-    case "marker":
-      return `belongs to genesis ${detail}`;
-    default:
-      return why satisfies never;
   }
 }

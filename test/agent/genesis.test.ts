@@ -1,14 +1,15 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { TAKE_OVER_MS } from "../../src/agent/genesis.ts";
+import { TAKE_OVER_MS } from "../../src/agent/asking.ts";
 import { encode } from "../../src/core/genesis-state.ts";
 import { GenesisRecord } from "../../src/core/model.ts";
+import { blankReport, type NodeReport } from "../../src/core/node-report.ts";
 import type { Provider, Register } from "../../src/core/provider.ts";
 import { turns } from "../lib/manual-clock.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
-import { sealedBy } from "./support/records.ts";
+import { helloOf, memberOf, refTo, sealedBy } from "./support/records.ts";
 import { type NodeOptions, type World, type WorldNode, world } from "./support/world.ts";
 
 const running: WorldNode[] = [];
@@ -246,13 +247,217 @@ describe("waking", () => {
     all.memory.registers.put({
       id: "rollcall",
       name: "genesis",
-      value: encode(sealedBy("n9")),
+      value: encode({
+        ...sealedBy("n9"),
+        members: [refTo("n1", { incarnation: node.dataDir.identity.kept.incarnation })],
+      }),
       expected: null,
     });
     node.genesis.wake();
     release();
     // The clock stands still: it does not wait before it looks again.
     await until(() => node.settled.length, { deadlineMs: 5_000, what: "the outcome" });
+  });
+});
+
+describe("joining", () => {
+  it("asks one of those whose entries name the genesis, and not everybody", async () => {
+    const all = world();
+    const nodes = await Promise.all(["n1", "n2"].map((id) => start(all, id, { rules: { expect: 2 } })));
+    await all.passUntil(() => nodes.every((n) => n.settled.length), "the cluster");
+    const genesis_id = nodes[0]?.settled[0]?.record.genesis_id ?? "";
+    // As their registrations would, now that they have settled.
+    for (const node of nodes) await node.announce({ genesis_id });
+    const asked = Array.from({ length: 20 }, (_, i) => `x${i}`);
+    let hellos = 0;
+    for (const id of asked) {
+      all.hellos.set(refTo(id).agent_addr, () => {
+        hellos += 1;
+        return helloOf(id);
+      });
+      await all.memory.open().members?.announce(memberOf(id), new AbortController().signal);
+    }
+    const late = await start(all, "n3", { rules: { expect: 2 } });
+    await until(() => late.settled.length, { deadlineMs: 5_000, what: "the outcome" });
+    expect([late.settled[0]?.kind, hellos]).toEqual(["join", 0]);
+  });
+
+  it("asks everybody where no entry names the genesis, and waits until one who belongs to it answers", async () => {
+    const all = world();
+    const first = await all.node("n1");
+    await first.announce();
+    first.run();
+    await all.passUntil(() => first.settled.length, "the cluster");
+    await first.kill();
+    const fresh = await Promise.all(["n2", "n3"].map((id) => start(all, id, { rules: { expect: 2 } })));
+    await all.passUntil(() => fresh.every((n) => codeOf(n) === "members_gone"), "both to wait");
+    expect(all.clock.now()).toBeLessThan(5_000);
+    const record = recordOf(all);
+    expect(fresh[0]?.genesis.state().phase).toMatchObject({
+      wait: {
+        genesisId: record?.state === "sealed" && record.genesis_id,
+        gone: [{ id: "n1", address: refTo("n1").agent_addr, wiped: false }],
+      },
+    });
+    await all.pass(60_000, 200);
+    expect(recordOf(all)).toEqual(record);
+    const back = await start(all, "n1", { dir: first.dir });
+    await all.passUntil(() => fresh.every((n) => n.settled.length), "both to join");
+    expect([back, ...fresh].map((n) => n.settled[0]?.kind)).toEqual(["existing", "join", "join"]);
+  });
+
+  it("forms anew after a rebirth, under which the old ones were given up", async () => {
+    const all = world();
+    const value = encode(sealedBy("n9"));
+    all.memory.registers.put({ id: "rollcall", name: "genesis", value, expected: null });
+    const fresh = await Promise.all(["n1", "n2"].map((id) => start(all, id, { rules: { expect: 2 } })));
+    await all.passUntil(() => fresh.every((n) => codeOf(n) === "members_gone"), "both to wait");
+    const reborn = encode({ v: 1, state: "unborn", init_id: "init-1", birth: 2, expect: 2 });
+    const { register, signal } = storeOf(all);
+    await register.swap(await register.read(signal), reborn, signal);
+    await all.passUntil(() => fresh.every((n) => n.settled.length), "the cluster");
+    expect(fresh.map((n) => n.settled[0]?.kind).sort()).toEqual(["bootstrap", "join"]);
+    expect(recordOf(all)).toMatchObject({ state: "sealed", birth: 2 });
+  });
+});
+
+describe("a native cluster", () => {
+  const leader = { id: "r1", addr: "r1:4002", api_addr: "http://r1:4001", voter: true, reachable: true };
+  const listed = (id: string) => ({ ...leader, id, addr: `${id}:4002`, api_addr: `http://${id}:4001` });
+  const report = (members = [leader, listed("r2")]): NodeReport => ({
+    ...blankReport("rqlite", "healthy", null),
+    leader,
+    members,
+  });
+  const value = JSON.stringify({ id: "r1", api_addr: leader.api_addr, addr: leader.addr });
+  const putLeader = async (all: World) => {
+    await all.memory.open().leaderKey?.swap(null, value, new AbortController().signal);
+  };
+  /** Databases by the address that clients use, and who was asked. */
+  const databases = (answers: Map<string, NodeReport | null>, own: () => NodeReport | null = () => null) => {
+    const asked: string[] = [];
+    return {
+      asked,
+      look: async () => own(),
+      ask: async (apiAddr: string) => {
+        asked.push(apiAddr);
+        const answer = answers.get(apiAddr);
+        if (answer === undefined) throw new Error("connection refused");
+        return answer;
+      },
+    };
+  };
+
+  it("that answers is adopted by the first blank node, and joined by all, voters or not", async () => {
+    const all = world();
+    await putLeader(all);
+    const database = databases(new Map([[leader.api_addr, report()]]));
+    const voter = await start(all, "n1", { database });
+    const reader = await start(all, "n2", { database, rules: { voter: false } });
+    await all.passUntil(() => voter.settled.length && reader.settled.length, "both to join");
+    expect([voter, reader].map((n) => n.settled[0]?.kind)).toEqual(["join", "join"]);
+    expect(recordOf(all)).toMatchObject({
+      state: "sealed",
+      members: [],
+      adopted: { leader: { id: "r1" }, nodes: [{ id: "r1" }, { id: "r2", voter: true }] },
+    });
+    expect(all.clock.now()).toBeLessThan(5_000);
+  });
+
+  it("that does not answer is waited for, with how long, and never created beside", async () => {
+    const all = world();
+    await putLeader(all);
+    const answers = new Map<string, NodeReport | null>();
+    const database = databases(answers);
+    const nodes = await Promise.all(["n1", "n2"].map((id) => start(all, id, { database })));
+    await all.passUntil(() => nodes.every((n) => codeOf(n) === "foreign_leader"), "both to wait");
+    expect(all.clock.now()).toBeLessThan(5_000);
+    await all.pass(20_000, 100);
+    const silentMs = (node?: WorldNode) => {
+      const phase = node?.genesis.shown().phase;
+      return phase?.at === "waiting" && phase.wait.on === "foreign_leader" ? phase.wait.silentMs : null;
+    };
+    expect(silentMs(nodes[0])).toBeGreaterThan(15_000);
+    // That it is still silent is said once.
+    expect(nodes[0]?.lines().filter((l) => l.msg === "waiting")).toHaveLength(1);
+    expect(recordOf(all)).toBeNull();
+    // Another node than the one that is named does not speak for it.
+    answers.set(leader.api_addr, report([listed("r7"), listed("r8")]));
+    await all.pass(10_000, 100);
+    expect(recordOf(all)).toBeNull();
+    answers.set(leader.api_addr, report());
+    await all.passUntil(() => nodes.every((n) => n.settled.length), "both to join");
+    expect(nodes.map((n) => n.settled[0]?.kind)).toEqual(["join", "join"]);
+  });
+
+  it("whose database hangs keeps nobody from saying so", async () => {
+    const all = world();
+    await putLeader(all);
+    const ask = (_: string, signal: AbortSignal) =>
+      new Promise<NodeReport>((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(new Error("aborted")), { once: true });
+      });
+    const node = await start(all, "n1", { database: { look: async () => null, ask } });
+    await all.passUntil(() => codeOf(node) === "foreign_leader", "the wait");
+    expect(all.clock.now()).toBeLessThan(5_000);
+  });
+
+  it("cannot be asked without a database of one's own: then it is waited for", async () => {
+    const all = world();
+    await putLeader(all);
+    const node = await start(all, "n1");
+    await all.passUntil(() => codeOf(node) === "foreign_leader", "the wait");
+    expect(node.genesis.state().phase).toMatchObject({ wait: { silentMs: null, answers: false } });
+  });
+
+  it("that was forgotten is not even asked", async () => {
+    const all = world();
+    await putLeader(all);
+    const unborn = encode({ v: 1, state: "unborn", init_id: "i", birth: 1, expect: 1, forgets: value });
+    all.memory.registers.put({ id: "rollcall", name: "genesis", value: unborn, expected: null });
+    const database = databases(new Map());
+    const node = await start(all, "n1", { database });
+    await all.passUntil(() => node.settled.length, "the outcome");
+    expect(node.settled[0]).toMatchObject({ kind: "bootstrap", record: { forgets: value } });
+    expect(database.asked).toEqual([]);
+  });
+
+  it("takes in a node with data once its own database answers and says that it is a part of it", async () => {
+    const all = world();
+    await putLeader(all);
+    let own: NodeReport | null = null;
+    const dbDataDir = usedDb();
+    const database = databases(new Map([[leader.api_addr, report()]]), () => own);
+    const beside = await start(all, "r2", { database, dbDataDir });
+    await all.passUntil(() => codeOf(beside) === "foreign_data", "the refusal");
+    expect(beside.genesis.state().phase).toMatchObject({ refusal: { doubt: null } });
+    const blank = await start(all, "n1", { database });
+    await all.passUntil(() => blank.settled.length, "the adoption");
+    expect(recordOf(all)).toMatchObject({ members: [{ id: "r2" }] });
+    await all.passUntil(() => {
+      const { phase } = beside.genesis.shown();
+      return phase.at === "refused" && phase.refusal.code === "foreign_data" && phase.refusal.doubt;
+    }, "the doubt");
+    own = report();
+    await all.passUntil(() => beside.settled.length, "the outcome");
+    expect(beside.settled[0]?.kind).toBe("existing");
+    expect(readdirSync(dbDataDir)).toEqual(["data"]);
+  });
+
+  it("is joined while one of its databases answers, though no agent belongs to it", async () => {
+    const all = world();
+    const sealed = { ...sealedBy("n9", "g1", []), expect: 1 };
+    const nodes = ["r1", "r2", "r3"].map((id) => ({ ...listed(id), voter: true }));
+    const record = { ...sealed, adopted: { by: "n9", leader, nodes } };
+    all.memory.registers.put({ id: "rollcall", name: "genesis", value: encode(record), expected: null });
+    const answers = new Map<string, NodeReport | null>();
+    const database = databases(answers);
+    const node = await start(all, "n1", { database });
+    await all.passUntil(() => codeOf(node) === "members_gone", "the wait");
+    expect(new Set(database.asked)).toEqual(new Set(nodes.map((one) => one.api_addr)));
+    answers.set("http://r3:4001", report([listed("r2"), listed("r3")]));
+    await all.passUntil(() => node.settled.length, "the outcome");
+    expect(node.settled[0]?.kind).toBe("join");
   });
 });
 
@@ -434,6 +639,11 @@ describe("this node's own disk", () => {
     expect(kept).toMatchObject({ claim: null, opened: true, marker: { state: "sealed" } });
   });
 });
+
+/** The store of this world, for a look and a write from outside. */
+function storeOf({ memory }: World) {
+  return { register: memory.open().genesis as Register, signal: new AbortController().signal };
+}
 
 /** Keeps the entries of these nodes alive while the test lets time pass, until it is called. */
 function setRenewal(all: World, nodes: readonly WorldNode[]): () => void {

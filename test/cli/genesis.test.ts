@@ -1,4 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type GenesisRecord, type Member, memberHash, type Sealed } from "../../src/core/model.ts";
@@ -89,6 +91,141 @@ describe("genesis show", () => {
     const { open } = await storeWith({ record: { ...unborn, v: 2 } });
     const { code, out } = await rollcall(["genesis", "show", ...store], { provider: open });
     expect([code, out]).toEqual([1, "prod/orders: has v 2; this rollcall reads v 1\n"]);
+  });
+});
+
+describe("genesis init -forget-leader", () => {
+  const leader = '{"id":"old-1","api_addr":"http://10.0.0.7:4001","addr":"10.0.0.7:4002"}';
+  const forget = (id: string) => [
+    "genesis",
+    "init",
+    ...confirmed,
+    "-bootstrap-expect=3",
+    `-forget-leader=${id}`,
+  ];
+
+  it.each<[string, Before]>([
+    ["an absent record", { leader }],
+    ["an unborn record", { leader, record: unborn }],
+  ])(
+    "writes into %s which very leader record forbids nothing any more, and leaves the key alone",
+    async (_name, before) => {
+      const { open, now } = await storeWith(before);
+      const run = () => rollcall(forget("old-1"), { provider: open });
+      expect(await run()).toMatchObject({ code: 0, err: "" });
+      expect(await now()).toMatchObject({ state: "unborn", birth: 1, expect: 3, forgets: leader });
+      expect((await open().leaderKey?.read(signal))?.value).toBe(leader);
+      expect(await run()).toMatchObject({ code: 0, out: expect.stringContaining("unchanged: ") });
+    },
+  );
+
+  it.each<[string, Before, string, RegExp]>([
+    ["another than it names", { leader }, "old-2", /names old-1 at http:\/\/10\.0\.0\.7:4001, not old-2/],
+    ["one where there is none", {}, "old-1", /there is no leader record that a database wrote itself/],
+    ["an agent's", { leader: '{"id":"old-1","genesis_id":"g"}' }, "old-1", /there is no leader record/],
+    ["one under a sealed record", { leader, record: sealed }, "old-1", /no leader record stands in its way/],
+  ])("does not forget %s", async (_name, before, id, why) => {
+    const { open, now } = await storeWith(before);
+    const { code, err } = await rollcall(forget(id), { provider: open });
+    expect(code).toBe(1);
+    expect(err).toMatch(why);
+    expect(await now()).toEqual(before.record ?? null);
+  });
+
+  it("gives up a claim that nobody may take over beside the leader record", async () => {
+    const { open, now } = await storeWith({ leader, record: { ...claimed, birth: 2 } });
+    const { code, out } = await rollcall(forget("old-1"), { provider: open });
+    expect([code, out]).toEqual([0, expect.stringContaining("note: the claim of n1 is given up\n")]);
+    expect(await now()).toEqual({ ...unborn, birth: 2, forgets: leader });
+  });
+
+  it("is what init without it says", async () => {
+    const { open } = await storeWith({ leader });
+    const { err } = await rollcall(["genesis", "init", ...confirmed, "-bootstrap-expect=3"], {
+      provider: open,
+    });
+    expect(err).toContain("-forget-leader old-1");
+  });
+});
+
+describe("genesis adopt", () => {
+  const node = (id: string) => ({ id, addr: `${id}:4002`, api_addr: `http://${id}:4001`, voter: true });
+  const running = { role: "leader", leader: node("n1"), members: [node("n1"), node("n2")] };
+
+  /** Runs the command with a database that says this, or with none that answers. */
+  async function adopt(before: Before, says: unknown, ...more: string[]) {
+    const server = createServer((_request, reply) => reply.end(JSON.stringify(says)));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const { open, now } = await storeWith(before);
+    const db = ["-db=http", `-db-addr=http://127.0.0.1:${port}/`];
+    try {
+      if (says === null) await new Promise((resolve) => server.close(resolve));
+      const said = await rollcall(["genesis", "adopt", ...confirmed, ...db, ...more], { provider: open });
+      return { ...said, now: await now() };
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  it.each<[string, Before]>([
+    ["absent", {}],
+    ["unborn", { record: unborn }],
+  ])(
+    "seals, where the record is %s, what the database says, with the agents beside its nodes",
+    async (_name, before) => {
+      const stranger = { ...member, id: "n9", incarnation: "99999999" };
+      const { code, out, now } = await adopt({ ...before, members: [member, stranger] }, running);
+      expect(code).toBe(0);
+      expect(out).toContain("note: no agent is registered of n2");
+      expect(out).toMatch(/is: sealed, genesis \S+ \(birth 1, expect [23], adopted by operator\)/);
+      const { id, incarnation, agent_addr, api_addr, addr } = member;
+      expect(now).toMatchObject({
+        state: "sealed",
+        birth: 1,
+        members: [{ id, incarnation, agent_addr, api_addr, addr }],
+        adopted: { by: "operator", leader: { id: "n1" }, nodes: [node("n1"), node("n2")] },
+      });
+      const record = now as Sealed;
+      expect(record.genesis_id).toBe(record.claim_id);
+      // Nobody may take itself for the creator.
+      expect(record.incarnation).not.toBe(incarnation);
+      expect(record.hash).toBe(memberHash(record.members));
+    },
+  );
+
+  it.each<[string, Before, unknown, RegExp]>([
+    ["a claimed record", { record: claimed, members: [member] }, running, /only where there is none/],
+    ["a sealed record", { record: sealed, members: [member] }, running, /only where there is none/],
+    ["no leader", { members: [member] }, { status: "unhealthy" }, /knows of no leader/],
+    ["no agent beside it", {}, running, /no agent is registered of any node that the database lists: n1, n2/],
+    [
+      "a node of another genesis",
+      { members: [{ ...member, genesis_id: "old" }] },
+      running,
+      /n1 already belongs to genesis old/,
+    ],
+    [
+      "another cluster's leader record",
+      { members: [member], leader: '{"id":"x","addr":"x:1"}' },
+      running,
+      /the leader record names x at x:1, which the database does not list/,
+    ],
+    ["no answer", { members: [member] }, null, /ask the database at http:\/\/127\.0\.0\.1:\d+\/: /],
+  ])("writes nothing with %s", async (_name, before, says, why) => {
+    const { code, err, now } = await adopt(before, says);
+    expect(code).toBe(1);
+    expect(err).toMatch(why);
+    expect(err).toMatch(/^[^\n]+\n$/);
+    expect(now).toEqual(before.record ?? null);
+  });
+
+  it("needs a database to ask", async () => {
+    expect(await rollcall(["genesis", "adopt", ...confirmed])).toMatchObject({
+      code: 2,
+      err: "rollcall: -db: is required: the running cluster's database is asked\n",
+    });
   });
 });
 
@@ -274,6 +411,12 @@ describe("genesis rebirth", () => {
     expect(out).toContain("note: still running in the old genesis: n1; wipe them to join the new one");
     expect(out).toContain("is: unborn (birth 2, expect 5)");
     expect(await now()).toEqual({ v: 1, state: "unborn", init_id: "first", birth: 2, expect: 5 });
+  });
+
+  it("keeps which leader record forbids nothing any more", async () => {
+    const { open, now } = await storeWith({ record: { ...sealed, forgets: "old" } });
+    await rebirth(open);
+    expect(await now()).toMatchObject({ state: "unborn", birth: 2, forgets: "old" });
   });
 
   it("keeps what the old record expects unless told", async () => {

@@ -9,10 +9,13 @@ const refused: readonly (readonly [string, string])[] = [
   ],
   ["-disco-mode=disco agent", "the command comes before the flags; one of agent, discover"],
   ["agnet", 'unknown command "agnet" (did you mean agent?); one of agent'],
-  ["genesis", "genesis: which one; one of genesis show, genesis init, genesis restore, genesis rebirth"],
+  [
+    "genesis",
+    "genesis: which one; one of genesis show, genesis init, genesis adopt, genesis restore, genesis rebirth",
+  ],
   [
     "genesis ini",
-    'genesis: unknown command "genesis ini"; one of genesis show, genesis init, genesis restore, genesis rebirth (did you mean genesis init?)',
+    'genesis: unknown command "genesis ini"; one of genesis show, genesis init, genesis adopt, genesis restore, genesis rebirth (did you mean genesis init?)',
   ],
   ["help agnet", 'unknown command "agnet" (did you mean agent?)'],
   ["agent -disco-mod=dns", "-disco-mod: unknown flag (did you mean -disco-mode?)"],

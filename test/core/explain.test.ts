@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Explanation, explain, type Facts } from "../../src/core/explain.ts";
 import {
+  type Doubt,
   initial,
   type Kept,
   type Phase,
@@ -12,8 +13,8 @@ import {
   type Wait,
 } from "../../src/core/genesis-state.ts";
 import type { GenesisRecord, Sealed, Unborn } from "../../src/core/model.ts";
+import { notCountedText } from "../../src/core/not-counted.ts";
 import type { NotCounted } from "../../src/core/quorum.ts";
-import { notCountedText } from "../../src/core/reasons.ts";
 
 const rules: Rules = {
   key: "prod/orders",
@@ -41,6 +42,7 @@ const sealed: Sealed = {
   members: ["n1", "n2", "n3"].map(ref),
   hash: "h",
 };
+const r1 = { value: "", id: "r1", api_addr: "http://10.0.0.1:4001", addr: "10.0.0.1:4002" };
 const unborn: Unborn = { v: 1, state: "unborn", init_id: "init-1", birth: 1, expect: 3 };
 
 type Given = {
@@ -98,8 +100,28 @@ describe("a wait", () => {
     },
     registration: { given: { on: "registration" }, names: ["members directory"], nothingToDo: true },
     foreign_leader: {
-      given: { on: "foreign_leader", leader: "r1 at 10.0.0.1:4001" },
-      names: ["r1 at 10.0.0.1:4001", "prod/orders/leader"],
+      given: { on: "foreign_leader", leader: r1, answers: false, silentMs: 12_345 },
+      names: [
+        "r1 at http://10.0.0.1:4001",
+        "not answered for 12 s",
+        "Start that database again",
+        "`rollcall genesis init -disco-key prod/orders -bootstrap-expect 3 -forget-leader r1 -confirm prod/orders`",
+      ],
+    },
+    members_gone: {
+      given: {
+        on: "members_gone",
+        genesisId: "g-old",
+        gone: [
+          { id: "x1", address: "10.0.0.1:4100", wiped: false },
+          { id: "n1", address: "", wiped: true },
+        ],
+      },
+      names: [
+        "x1 at 10.0.0.1:4100, n1 (back with an empty disk)",
+        "Start them again",
+        "`rollcall genesis rebirth -genesis g-old -disco-key prod/orders -confirm prod/orders`",
+      ],
     },
     holder: {
       given: { on: "holder", holder: "n7", genesisId: "g-theirs" },
@@ -175,7 +197,7 @@ describe("a wait", () => {
 
 describe("a refusal", () => {
   const table: { [Code in Refusal["code"]]: Row<Extract<Refusal, { code: Code }>> } = {
-    foreign_data: { given: { code: "foreign_data" }, names: ["has data", "-data-dir"] },
+    foreign_data: { given: { code: "foreign_data", doubt: null }, names: ["has data", "-data-dir"] },
     genesis_conflict: {
       given: { code: "genesis_conflict", with: "g-theirs", where: "n7" },
       names: ["g-mine", "g-theirs", "n7", "prod/orders", "-disco-key"],
@@ -211,10 +233,71 @@ describe("a refusal", () => {
 
   it("is not hidden by a node id that is taken, or by registering", () => {
     const said = explained({
-      state: { phase: { at: "refused", refusal: { code: "foreign_data" } } },
+      state: { phase: { at: "refused", refusal: { code: "foreign_data", doubt: null } } },
       facts: { idTaken: { by: "10.0.0.9:4100", alive: true }, registrationProblem: "denied" },
     });
     expect(said.code).toBe("foreign_data");
+  });
+});
+
+describe("a leader record that a database wrote", () => {
+  const foreign = (more: Partial<Extract<Wait, { on: "foreign_leader" }>>, given: Given = {}) =>
+    waiting({ on: "foreign_leader", leader: r1, answers: false, silentMs: 0, ...more }, given);
+
+  it("is told from one that cannot be asked, and from one that has just fallen silent", () => {
+    expect(foreign({}).summary).toContain("which does not answer.");
+    const unasked = foreign({ silentMs: null });
+    promised(unasked);
+    expect(unasked.summary).toContain("an agent without -db cannot ask");
+    expect(unasked.unblock[0]).toContain("-db");
+  });
+
+  it("whose cluster runs is joined once somebody may write that", () => {
+    const never = foreign({ answers: true, silentMs: null }, { rules: { genesis: "never" } });
+    const strict = foreign({ answers: true, silentMs: null }, { rules: { genesis: "strict" } });
+    for (const [said, mode] of [
+      [never, "never"],
+      [strict, "strict"],
+    ] as const) {
+      promised(said);
+      expect(said.summary).toContain(`-genesis=${mode} does not write`);
+      expect(said.unblock).toEqual(["Start an agent with -genesis=auto under this -disco-key."]);
+    }
+  });
+
+  it("is named as a shell takes it, whatever is in it", () => {
+    const odd = foreign({ leader: { ...r1, id: "it's n1" } });
+    expect(odd.unblock.join(" ")).toContain(`-forget-leader 'it'\\''s n1' -confirm`);
+    const nameless = foreign({ leader: { value: "?", id: "", api_addr: "", addr: "" } });
+    expect(nameless.unblock.join(" ")).toContain("-forget-leader unreadable -confirm");
+    expect(foreign({}, { rules: { voter: false } }).unblock.join(" ")).toContain("-bootstrap-expect N ");
+  });
+});
+
+describe("data that rollcall did not make", () => {
+  const refused = (doubt: Doubt, record: GenesisRecord | null) =>
+    explained({
+      state: {
+        phase: { at: "refused", refusal: { code: "foreign_data", doubt } },
+        seen: record && seen(record),
+      },
+    });
+  const adopt = "`rollcall genesis adopt -disco-key prod/orders -confirm prod/orders`";
+
+  it("may be adopted while no cluster was created, and not afterwards", () => {
+    for (const record of [null, unborn]) expect(refused(null, record).unblock[0]).toContain(adopt);
+    expect(refused(null, sealed).unblock.join(" ")).not.toContain("adopt");
+  });
+
+  it.each<[Doubt, string]>([
+    ["silent", "does not answer"],
+    ["not_listed", "does not count n1 among its members"],
+    ["other_cluster", "in another cluster"],
+  ])("under an adopted genesis say why they stay closed: %s", (doubt, words) => {
+    const said = refused(doubt, sealed);
+    promised(said);
+    expect(said.summary).toContain(words);
+    expect(said.unblock).toHaveLength(3);
   });
 });
 
@@ -366,6 +449,7 @@ describe("a node at work", () => {
       claim: "claiming",
       seal: "sealing",
       restore: "restoring",
+      adopt: "adopting",
     };
     for (const [about, word] of Object.entries(words))
       expect(

@@ -1,6 +1,9 @@
 /** The genesis step function as transcripts. That nothing else can happen is for test/explore to show. */
 import { describe, expect, it } from "vitest";
-import type { Input } from "../../src/core/genesis-state.ts";
+import type { Cluster, ForeignLeader } from "../../src/core/genesis-adoption.ts";
+import type { Input, Rules } from "../../src/core/genesis-state.ts";
+import { type Hello, memberHash, type Sealed } from "../../src/core/model.ts";
+import type { Seen } from "../../src/core/quorum.ts";
 import {
   answers,
   at,
@@ -24,6 +27,25 @@ const away: Input = { type: "unreadable", problem: "connection refused" };
 
 /** A claim on disk over the unborn record. */
 const claim = (claim_id: string, base = at(unborn()).at) => ({ claim_id, init_id: "init", base });
+/** The native cluster of n7, which leads, and n8; or another one with the same ids. */
+function cluster(where = "net"): Cluster {
+  const [leader, other] = ["n7", "n8"].map((id) => ({
+    id,
+    addr: `${id}.${where}:2`,
+    api_addr: `${id}.${where}:1`,
+  }));
+  if (leader === undefined || other === undefined) throw new RangeError("two nodes");
+  return { leader, nodes: [leader, other].map((one) => ({ ...one, voter: true })) };
+}
+/** What its leader record says, and what its database answers. */
+function native(answer: Cluster | null = cluster()): ForeignLeader {
+  return { value: "n7's", ...cluster().leader, cluster: answer, silentMs: answer === null ? 0 : null };
+}
+/** The record in which n7's agent adopted it. */
+function adoptedAs(id: string): Sealed {
+  const more = { incarnation: id, members: [], hash: memberHash([]) };
+  return { ...sealed(id, "n7", more), adopted: { by: "n7", ...cluster(), nodes: [...cluster().nodes] } };
+}
 const opened = (id: string, node: string) => disk({ marker: sealed(id, node), opened: true });
 
 describe("three nodes that expect three", () => {
@@ -275,10 +297,12 @@ describe("a node with a marker", () => {
 describe("a database's data", () => {
   it("lost under a marker make a new node, which joins", () => {
     const a = nodeAt({}, opened("g", "a"), "empty");
-    expect(a.tell(start, saved, record(at(sealed("g", "a"))), saved)).toEqual([
+    const holder = hello("b", { marker: { genesis_id: "g", birth: 1 } });
+    expect(a.tell(start, saved, record(at(sealed("g", "a"))), answers([holder]), saved)).toEqual([
       "start → save incarnation u1, set g aside",
       "saved → read",
-      "sealed(g by a) → save incarnation u1, marker g",
+      "sealed(g by a) → ask",
+      "heard b → save incarnation u1, marker g",
       "saved → read",
     ]);
     expect(a.tell(record(at(sealed("g", "a"))), saved)[1]).toBe("saved → settle: join g");
@@ -361,11 +385,12 @@ describe("a database's data", () => {
 
 describe("an absent record", () => {
   it("is made by a blank voter with auto, and by nobody else", () => {
-    const made = (more: Parameters<typeof nodeAt>[0]) => nodeAt(more).tell(start, record(null))[1];
-    expect(made({})).toBe("nothing → ask");
-    expect(made({ genesis: "strict" })).toBe("nothing → wait: no_record");
-    expect(made({ genesis: "never" })).toBe("nothing → wait: no_record");
-    expect(made({ voter: false })).toBe("nothing → wait: no_record");
+    const made = (more: Parameters<typeof nodeAt>[0]) =>
+      nodeAt(more).tell(start, record(null), answers([]))[2];
+    expect(made({})).toBe("heard nobody → write unborn(u1) over nothing");
+    expect(made({ genesis: "strict" })).toBe("heard nobody → wait: no_record");
+    expect(made({ genesis: "never" })).toBe("heard nobody → wait: no_record");
+    expect(made({ voter: false })).toBe("heard nobody → wait: no_record");
   });
 
   it("is left alone where an agent in reach holds a marker, or a database wrote a leader record", () => {
@@ -375,19 +400,20 @@ describe("an absent record", () => {
       "heard b → wait: holder b g",
     ]);
     a.tell(wake, record(null));
-    expect(a.tell(answers([], { foreignLeader: "n7 at x:4001" }))).toEqual([
-      "heard nobody → wait: foreign_leader n7 at x:4001",
+    expect(a.tell(answers([], { foreign: native(null) }))).toEqual([
+      "heard nobody → wait: foreign_leader n7",
     ]);
   });
 });
 
 describe("an unborn record", () => {
   it("is waited upon by those who may not claim", () => {
-    const waits = (more: Parameters<typeof nodeAt>[0]) => nodeAt(more).tell(start, record(at(unborn())))[1];
-    expect(waits({ voter: false })).toBe("unborn(init) → wait: others");
-    expect(waits({ genesis: "never" })).toBe("unborn(init) → wait: others");
-    expect(waits({ expect: 3 })).toBe("unborn(init) → wait: expect_mismatch 2");
-    expect(waits({ genesis: "strict" })).toBe("unborn(init) → ask");
+    const waits = (more: Parameters<typeof nodeAt>[0]) =>
+      nodeAt(more).tell(start, record(at(unborn())), answers([hello("b"), hello("c")]))[2];
+    expect(waits({ voter: false })).toBe("heard b c → wait: others");
+    expect(waits({ genesis: "never" })).toBe("heard b c → wait: others");
+    expect(waits({ expect: 3 })).toBe("heard b c → wait: expect_mismatch 2");
+    expect(waits({ genesis: "strict" })).toBe("heard b c → save claim u1");
   });
 
   it("is claimed by one of the lowest, in turn", () => {
@@ -430,7 +456,211 @@ describe("an unborn record", () => {
   });
 });
 
+describe("a leader record that a database wrote itself", () => {
+  const heard = (foreign: ForeignLeader, hellos: readonly Hello[] = []) => answers(hellos, { foreign });
+  const told = (more: Partial<Rules>, seen: Seen | null, input: Input) =>
+    nodeAt(more).tell(start, record(seen), input)[2];
+
+  it("forbids a claim and a take-over while its database does not answer", () => {
+    const silent = heard(native(null), [hello("b")]);
+    expect(told({}, at(unborn()), silent)).toBe("heard b → wait: foreign_leader n7");
+    const gone = answers([hello("b")], { foreign: native(null), claimerSilent: true });
+    expect(told({}, at(claimed("c", "z")), gone)).toBe("heard b → wait: foreign_leader n7");
+    expect(told({ voter: false }, null, silent)).toBe("heard b → wait: foreign_leader n7");
+  });
+
+  it("leads to its cluster: a record is made, then that cluster sealed in it, and joined", () => {
+    const a = nodeAt();
+    expect(
+      a.tell(
+        start,
+        record(null),
+        heard(native()),
+        swapped("won"),
+        heard(native()),
+        swapped("won", "3"),
+        record(at(adoptedAs("u2"), "3")),
+        answers([], { clusters: [cluster()] }),
+        saved,
+        record(at(adoptedAs("u2"), "3")),
+        saved,
+      ),
+    ).toEqual([
+      "start → read",
+      "nothing → ask",
+      "heard nobody → write unborn(u1) over nothing",
+      "won → ask",
+      "heard nobody → write sealed(u2 by a, adopted) over unborn(u1)",
+      "won → read",
+      "sealed(u2 by n7, adopted) → ask",
+      "heard nobody → save marker u2",
+      "saved → read",
+      "sealed(u2 by n7, adopted) → save stamp u2, marker u2 opened",
+      "saved → settle: join u2",
+    ]);
+  });
+
+  it("is adopted as that database lists its cluster, with the agents that are beside it, and by nobody's incarnation", () => {
+    const a = nodeAt();
+    a.tell(start, record(at(unborn())));
+    const others = [hello("n8", { used: true }), hello("b"), hello("x", { used: true })];
+    a.tell(heard(native(), others));
+    const effect = a.doing();
+    const value = effect?.type === "swap" ? JSON.parse(effect.value) : null;
+    expect(value).toMatchObject({
+      state: "sealed",
+      init_id: "init",
+      gen: 1,
+      genesis_id: "u1",
+      claim_id: "u1",
+      node: "a",
+      incarnation: "u1",
+      formation: "single",
+      adopted: { by: "a", ...cluster() },
+    });
+    expect(value.members.map((m: { id: string }) => m.id)).toEqual(["n8"]);
+  });
+
+  it("is adopted by a non-voter too, by a strict node only in a record that is there, and never by never", () => {
+    const over = "write sealed(u1 by a, adopted) over unborn(init)";
+    for (const more of [{}, { voter: false }, { expect: 5 }, { genesis: "strict" as const }])
+      expect(told(more, at(unborn()), heard(native()))).toBe(`heard nobody → ${over}`);
+    expect(told({ genesis: "never" }, at(unborn()), heard(native()))).toBe(
+      "heard nobody → wait: foreign_leader n7, which answers",
+    );
+    expect(told({ voter: false }, null, heard(native()))).toBe(
+      "heard nobody → write unborn(u1) over nothing",
+    );
+    for (const genesis of ["strict", "never"] as const)
+      expect(told({ genesis }, null, heard(native()))).toBe(
+        "heard nobody → wait: foreign_leader n7, which answers",
+      );
+  });
+
+  it("is not adopted beside a holder, a claim over another record, or a living claimer", () => {
+    const holder = hello("b", { marker: { genesis_id: "g", birth: 1 } });
+    expect(told({}, at(unborn()), heard(native(), [holder]))).toBe("heard b → wait: holder b g");
+    expect(told({}, null, heard(native(), [holder]))).toBe("heard b → wait: holder b g");
+    const pending = { claim_id: "c", init_id: "old", revision: "0" };
+    expect(told({}, at(unborn()), heard(native(), [hello("b", { pending })]))).toBe(
+      "heard b → wait: claimant b",
+    );
+    expect(told({}, at(claimed("c", "b")), heard(native(), [hello("b")]))).toBe("heard b → wait: claimer b");
+  });
+
+  it("is adopted over the claim of one who is gone", () => {
+    const gone = answers([], { foreign: native(), claimerSilent: true });
+    expect(told({}, at(claimed("c", "z")), gone)).toBe(
+      "heard nobody → write sealed(u1 by a, gen 2, adopted) over claimed(c by z)",
+    );
+  });
+
+  it("forbids nothing once an operator has said that it is gone, and another one does", () => {
+    const forgetting = at(unborn({ forgets: native(null).value }));
+    const a = nodeAt();
+    expect(a.tell(start, record(forgetting), heard(native(null), [hello("b")]), saved)).toEqual([
+      "start → read",
+      "unborn(init, forgets) → ask",
+      "heard b → save claim u1",
+      "saved → write claimed(u1 by a, forgets) over unborn(init, forgets)",
+    ]);
+    const other = { ...native(null), value: "another" };
+    expect(told({}, forgetting, heard(other, [hello("b")]))).toBe("heard b → wait: foreign_leader n7");
+  });
+});
+
+describe("an adopted genesis", () => {
+  const seen = at(adoptedAs("g"));
+  const kept = disk({ marker: adoptedAs("g") });
+
+  it("is joined where a member or one of its databases answers, by a listed agent too", () => {
+    const joins = (input: Input) => nodeAt().tell(start, record(seen), input)[2];
+    expect(joins(answers([]))).toBe("heard nobody → wait: members_gone g: n7 n8");
+    expect(joins(answers([hello("b", { marker: { genesis_id: "g", birth: 1 } })]))).toBe(
+      "heard b → save marker g",
+    );
+    expect(joins(answers([], { clusters: [cluster()] }))).toBe("heard nobody → save marker g");
+    const other = cluster("elsewhere");
+    expect(joins(answers([], { clusters: [other] }))).toBe("heard nobody → wait: members_gone g: n7 n8");
+    const listed = at({ ...adoptedAs("g"), members: [ref("a")] });
+    expect(nodeAt().tell(start, record(listed))[1]).toBe("sealed(g by n7, adopted) → ask");
+  });
+
+  it("is never created, whoever is named in it", () => {
+    const mine = { ...adoptedAs("g"), node: "a", incarnation: "i-a", members: [ref("a")] };
+    for (const formation of ["single", "symmetric"] as const) {
+      const a = nodeAt({}, disk({ marker: { ...mine, formation } }));
+      a.tell(start, record(at({ ...mine, formation })));
+      expect(a.tell(saved)).toEqual(["saved → settle: join g"]);
+    }
+  });
+
+  it("takes in a node with data whose own database is in that cluster and lists it", () => {
+    const n8 = nodeAt({ nodeId: "n8" }, disk({ incarnation: "i-n8" }), "present");
+    const used = answers([], { data: "present", own: cluster() });
+    expect(n8.tell(start, record(seen), used, saved, record(seen), saved)).toEqual([
+      "start → read",
+      "sealed(g by n7, adopted) → ask",
+      "heard nobody → save marker g",
+      "saved → read",
+      "sealed(g by n7, adopted) → save marker g opened",
+      "saved → settle: existing g",
+    ]);
+  });
+
+  it("takes in no other node with data, and says why", () => {
+    const refuses = (nodeId: string, own: Cluster | null) =>
+      nodeAt({ nodeId }, disk(), "present").tell(
+        start,
+        record(seen),
+        answers([], { data: "present", own }),
+      )[2];
+    expect(refuses("n8", null)).toBe("heard nobody → refuse: foreign_data silent");
+    expect(refuses("n9", cluster())).toBe("heard nobody → refuse: foreign_data not_listed");
+    expect(refuses("n8", cluster("elsewhere"))).toBe("heard nobody → refuse: foreign_data other_cluster");
+    // The directory was emptied meanwhile: it is looked at anew.
+    const n8 = nodeAt({ nodeId: "n8" }, disk(), "present");
+    expect(n8.tell(start, record(seen), answers([]))[2]).toBe("heard nobody → read");
+  });
+
+  it("is opened again as any other, and its record restored", () => {
+    const a = nodeAt({}, { ...kept, opened: true }, "present");
+    expect(a.tell(start, record(seen))[1]).toBe("sealed(g by n7, adopted) → settle: existing g");
+    const b = nodeAt({}, { ...kept, opened: true }, "present");
+    expect(b.tell(start, record(at(unborn(), "9")), answers([]))[2]).toBe(
+      "heard nobody → write sealed(g by n7, adopted) over unborn(init)",
+    );
+  });
+});
+
 describe("a sealed record", () => {
+  it("is joined by a node that it does not list only where somebody belongs to it", () => {
+    const late = nodeAt({ nodeId: "c" }, disk({ incarnation: "i-c" }));
+    const seen = at(sealed("g", "b"));
+    const others = [hello("a", { incarnation: "i-new" }), hello("x")];
+    const self = ref("c");
+    expect(late.tell(start, record(seen), answers(others, { self }))).toEqual([
+      "start → read",
+      "sealed(g by b) → ask",
+      "heard a x → wait: members_gone g: a wiped b",
+    ]);
+    const holders = (more: Partial<Hello>) =>
+      answers([hello("b", { marker: { genesis_id: "g", birth: 1 }, ...more })], { self });
+    expect(late.tell(wake, record(seen), holders({ key: "other" }))[2]).toMatch("wait: members_gone");
+    expect(late.tell(wake, record(seen), holders({ marker: { genesis_id: "h", birth: 1 } }))[2]).toMatch(
+      "wait: members_gone",
+    );
+    expect(late.tell(wake, record(seen), holders({}))[2]).toBe("heard b → save marker g");
+  });
+
+  it("of a fleet that is gone gives way to a rebirth, under which blank nodes form", () => {
+    const late = nodeAt({ nodeId: "c" }, disk({ incarnation: "i-c" }));
+    late.tell(start, record(at(sealed("g", "b"))), answers([], { self: ref("c") }));
+    const reborn = record(at(unborn({ birth: 2 }), "2"));
+    const both = answers([hello("d", { birth: 2 })], { self: ref("c"), registered: [ref("c"), ref("d")] });
+    expect(late.tell(wake, reborn, both)[2]).toBe("heard d → save claim cu1");
+  });
+
   it("is joined whatever this node expected, voter or not", () => {
     for (const more of [{ expect: 5 }, { voter: false }, { genesis: "never" as const }])
       expect(nodeAt(more).tell(start, record(at(sealed("g", "b"))))[1]).toBe(

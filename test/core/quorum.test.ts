@@ -1,7 +1,7 @@
 /** Who counts, and why somebody does not. */
 import { describe, expect, it } from "vitest";
-import type { Hello } from "../../src/core/model.ts";
-import { type Answers, tally } from "../../src/core/quorum.ts";
+import type { Hello, Member } from "../../src/core/model.ts";
+import { type Answers, presume, tally } from "../../src/core/quorum.ts";
 import { answers, at, claimed, hello, ref, unborn } from "./transcript.ts";
 
 const seen = at(unborn(), "4");
@@ -104,5 +104,48 @@ describe("tally", () => {
       "b",
     ]);
     expect(count([hello("b", { pending: claim })], {}, over).not).toEqual(["b pending c"]);
+  });
+});
+
+describe("presume", () => {
+  const entry = (id: string, more: Partial<Member> = {}): Member => ({
+    ...ref(id),
+    v: 1,
+    boot_id: "boot",
+    voter: true,
+    expect: 2,
+    status: "waiting",
+    genesis_id: null,
+    ...more,
+  });
+  const both = [entry("a"), entry("b")];
+  /** What the directory says to this node: null where it has to ask. */
+  const says = (members: readonly Member[], over = seen, id = "a", more = {}) =>
+    presume(over, members, ref(id), { may: true, impatient: false, ...more });
+
+  it("lets the first in the order ask once enough voters are registered, and the others after a while", () => {
+    expect(says(both)).toBeNull();
+    expect(says([entry("a")])?.counted.map((m) => m.id)).toEqual(["a"]);
+    expect(says(both, seen, "b")?.counted).toHaveLength(2);
+    expect(says(both, seen, "b", { impatient: true })).toBeNull();
+  });
+
+  it("spares asking whoever never claims, however many there are", () => {
+    expect(says(both, seen, "a", { may: false })?.counted).toHaveLength(2);
+    expect(says([], at(claimed("c", "z")), "a", { may: false })).not.toBeNull();
+  });
+
+  it("counts no non-voter and nobody of another expectation", () => {
+    const mixed = [entry("a"), entry("b", { voter: false }), entry("c", { expect: 3 })];
+    expect(says(mixed)?.notCounted.map(({ id, why }) => [id, why])).toEqual([
+      ["b", "non_voter"],
+      ["c", "other_expect"],
+    ]);
+  });
+
+  it("lets ask about a claim only where the claimer is not registered", () => {
+    const claim = at(claimed("c", "b"));
+    expect(says(both, claim)).not.toBeNull();
+    expect(says([entry("a")], claim)).toBeNull();
   });
 });

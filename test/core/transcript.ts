@@ -78,8 +78,12 @@ export function hello(id: string, more: Partial<Hello> = {}): Hello {
 /** One round of asking, in which everybody who answers is registered. */
 export function answers(hellos: readonly Hello[], more: Partial<Answers> = {}): Input {
   const registered = [ref("a"), ...hellos.map((h) => ref(h.node_id, h.incarnation))];
-  const round = { self: ref("a"), data: "empty" as const, registered, hellos, foreignLeader: null };
-  return { type: "answers", answers: { ...round, claimerSilent: false, impatient: false, ...more } };
+  const round = { self: ref("a"), data: "empty" as const, registered, hellos };
+  const databases = { foreign: null, clusters: [], own: null };
+  return {
+    type: "answers",
+    answers: { ...round, ...databases, claimerSilent: false, impatient: false, ...more },
+  };
 }
 
 /** A read of the record by a registered node. */
@@ -220,15 +224,27 @@ function keptLine({ incarnation, claim, stamp, marker, opened }: Kept): string {
 function recordLine(of: GenesisRecord | null): string {
   if (of === null) return "nothing";
   const birth = of.birth > 1 ? `, birth ${of.birth}` : "";
-  const gen = of.state !== "unborn" && of.gen > 1 ? `, gen ${of.gen}` : "";
-  return of.state === "unborn"
-    ? `unborn(${of.init_id}${birth})`
-    : `${of.state}(${of.claim_id} by ${of.node}${gen}${birth})`;
+  const forgets = of.forgets === undefined ? "" : ", forgets";
+  if (of.state === "unborn") return `unborn(${of.init_id}${birth}${forgets})`;
+  const gen = of.gen > 1 ? `, gen ${of.gen}` : "";
+  const adopted = of.state === "sealed" && of.adopted !== undefined ? ", adopted" : "";
+  return `${of.state}(${of.claim_id} by ${of.node}${gen}${birth}${forgets}${adopted})`;
 }
 
 function restLine({ phase, trouble }: State): string {
   if (phase.at === "waiting" && phase.wait.on === "store") return `wait: store ${phase.wait.problem}`;
+  if (phase.at === "waiting" && phase.wait.on === "foreign_leader")
+    return `wait: foreign_leader ${phase.wait.leader.id}${phase.wait.answers ? ", which answers" : ""}`;
+  if (phase.at === "waiting" && phase.wait.on === "members_gone")
+    return `wait: members_gone ${phase.wait.genesisId}: ${phase.wait.gone.map((g) => (g.wiped ? `${g.id} wiped` : g.id)).join(" ")}`;
   if (phase.at === "waiting") return `wait: ${Object.values(phase.wait).join(" ")}`;
-  if (phase.at === "refused") return `refuse: ${Object.values(phase.refusal).flat().join(" ")}`;
-  return trouble === null ? phase.at : `${phase.at}: ${Object.values(trouble).flat().join(" ")}`;
+  if (phase.at === "refused") return `refuse: ${words(phase.refusal)}`;
+  return trouble === null ? phase.at : `${phase.at}: ${words(trouble)}`;
+}
+
+function words(of: object): string {
+  return Object.values(of)
+    .flat()
+    .filter((value) => value !== null)
+    .join(" ");
 }

@@ -21,6 +21,8 @@ import type { Faults, Protocol, Scope } from "./scope.ts";
 export type Alone = "nothing" | "unseen";
 
 const KEY = "k";
+/** What data belong to that a native cluster made. */
+export const NATIVE = "the native cluster";
 
 export type Agents = ReturnType<typeof openAgents>;
 
@@ -80,6 +82,8 @@ export function openAgents(protocol: Protocol, scope: Scope, naming: Naming, red
       state,
       doing: null,
       heard: [],
+      // Until what was decided on it is written.
+      looked: effects.some((e) => e.type === "save" || e.type === "swap") ? facts.looked : undefined,
       made: used ? facts.made + 1 : facts.made,
       created: replaced ? 0 : facts.created,
     };
@@ -144,6 +148,7 @@ export function openAgents(protocol: Protocol, scope: Scope, naming: Naming, red
   return {
     wording,
     reduced,
+    ruleOf,
     /** How far nodes go alone in this world. */
     alone: (left: Faults): Alone => (reduced && left.crash === 0 && left.hook === 0 ? "unseen" : "nothing"),
     blank: (index: number, incarnation: string, made?: number) => node(blankFacts(index, incarnation, made)),
@@ -191,16 +196,21 @@ export function openAgents(protocol: Protocol, scope: Scope, naming: Naming, red
 function startDatabase(scope: Scope, facts: Facts, { kind, record }: Settled) {
   const { index, data, belongs, created } = facts;
   const initialised = scope.rules.initialises && record.formation === "single";
+  const isNative = belongs === NATIVE && record.adopted !== undefined;
   const wrong =
-    kind === "existing" && data === "empty" && scope.watchesData
-      ? `n${index} starts an empty database as an existing one`
-      : kind === "bootstrap" && created > 0
-        ? `n${index} creates its part of the cluster twice`
-        : kind === "bootstrap" && initialised && data === "empty"
-          ? `n${index} creates the cluster from a database that was never initialised`
-          : belongs !== null && belongs !== record.genesis_id
-            ? `n${index} opens data of ${belongs} under ${record.genesis_id}`
-            : null;
+    kind === "bootstrap" && record.adopted !== undefined
+      ? `n${index} creates a cluster under a genesis that was adopted`
+      : isNative && kind !== "existing"
+        ? `n${index} is to ${kind} the cluster that its database is a part of`
+        : kind === "existing" && data === "empty" && scope.watchesData
+          ? `n${index} starts an empty database as an existing one`
+          : kind === "bootstrap" && created > 0
+            ? `n${index} creates its part of the cluster twice`
+            : kind === "bootstrap" && initialised && data === "empty"
+              ? `n${index} creates the cluster from a database that was never initialised`
+              : belongs !== null && belongs !== record.genesis_id && !isNative
+                ? `n${index} opens data of ${belongs} under ${record.genesis_id}`
+                : null;
   // What was initialised before the seal is all there is to create: its first start may be one as an existing database.
   const creates = kind === "bootstrap" || (kind === "existing" && initialised && belongs === null);
   const after: Facts = {

@@ -85,6 +85,8 @@ describe("the reductions of the genesis model", () => {
     "initialised, wiped": { rules: { initialises: true }, live: false, faults: { storeWipe: 1 } },
     "an unsafe store": { compare: "presence", faults: { storeWipe: 1 } },
     "an unsafe limit": { rules: { expect: 1 }, faults: { storeWipe: 1, cut: 1 } },
+    "a dead fleet": { start: "orphaned", rules: { expect: 1 }, faults: { rebirth: 1 } },
+    "a native cluster that comes": { rules: { expect: 1 }, faults: { nativeStart: 1 } },
     "a stuck limit": { watchesData: false, faults: { crash: 1 } },
   };
   for (const [name, difference] of Object.entries(same))
@@ -159,6 +161,6 @@ describe("the shipped genesis protocol", () => {
 
   it("has a limit for every letter that is about a store", () => {
     const letters = new Set(Object.keys(limits).map((name) => name[0]));
-    expect([...letters]).toEqual(["a", "b", "d", "e", "f", "g", "h"]);
+    expect([...letters]).toEqual(["a", "b", "d", "e", "f", "g", "h", "i", "j", "k"]);
   });
 });

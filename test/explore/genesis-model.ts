@@ -15,13 +15,15 @@
  * Politeness and the directory are not modelled: a claimer may be found silent at any time, everybody is
  * impatient, and everybody is registered; the opposite only makes nodes wait.
  */
-import { openAgents } from "./agents.ts";
+
+import type { Versioned } from "../../src/core/provider.ts";
+import { NATIVE, openAgents } from "./agents.ts";
 import type { Model } from "./explore.ts";
 import { openNaming } from "./naming.ts";
-import { parse } from "./node.ts";
+import { type Node, parse } from "./node.ts";
 import { nodeMoves } from "./node-moves.ts";
 import type { Protocol, Scope } from "./scope.ts";
-import { storeMoves, unborn } from "./store-moves.ts";
+import { orphaned, storeMoves, unborn } from "./store-moves.ts";
 import { restText, type World } from "./world.ts";
 
 /** The model of one scope over one protocol; `reduced: false` takes nothing out, to check that nothing is lost. */
@@ -36,14 +38,17 @@ export function genesisModel(
     !reduced || scope.faults.storeWipe > 0 || scope.faults.rollback > 0 || scope.compare === "index";
   const nodes = Array.from({ length: scope.nodes }, (_, i) => {
     const blank = agents.blank(i, `n${i}.0`);
-    return scope.foreign.includes(i)
-      ? agents.change(blank, "foreign", { data: "present", belongs: "another program" })
-      : blank;
+    const used = (belongs: string) => agents.change(blank, "used", { data: "present", belongs });
+    if (scope.beside.includes(i)) return used(NATIVE);
+    return scope.foreign.includes(i) ? used("another program") : blank;
   });
   const start: World = {
     nodes,
-    record:
-      scope.start === "absent" ? null : { value: unborn("init", 1, scope.rules.expect), revision: "r1" },
+    record: first(scope),
+    native: {
+      runs: scope.native === "named" || scope.native === "unnamed",
+      leader: scope.native === "named" || scope.native === "gone" ? "native" : null,
+    },
     writes: scope.start === "absent" ? 0 : 1,
     past: [],
     late: [],
@@ -64,7 +69,13 @@ export function genesisModel(
     },
     violation,
   };
-  return scope.live ? { ...model, goal: (world) => isFormed(scope, world) } : model;
+  return scope.live ? { ...model, goal: (world) => isFormed(scope, world) || isGone(scope, world) } : model;
+}
+
+function first({ start, rules }: Scope): Versioned | null {
+  if (start === "absent") return null;
+  const value = start === "unborn" ? unborn("init", 1, rules.expect) : orphaned(rules.expect);
+  return { value, revision: "r1" };
 }
 
 /** B1: no two geneses of one birth were ever open, and no two of different births are open at one time. */
@@ -77,11 +88,28 @@ function violation({ wrong, opened, nodes }: World): string | null {
 }
 
 /** B4: every node that may runs the sealed genesis, and whoever was to create it, and has not lost its disk, did. */
-function isFormed({ foreign, faults }: Scope, { record: at, nodes, left }: World): boolean {
+function isFormed({ foreign, beside, faults }: Scope, { record: at, nodes, left }: World): boolean {
   const record = at && parse(at.value);
   if (record?.state !== "sealed") return false;
-  if (!nodes.every((n) => foreign.includes(n.index) || n.running === record.genesis_id)) return false;
+  const mayNot = [...foreign, ...(record.adopted ? [] : beside)];
+  if (!nodes.every((n) => mayNot.includes(n.index) || n.running === record.genesis_id)) return false;
+  if (record.adopted !== undefined) return true;
   if (left.diskWipe < faults.diskWipe || left.dataWipe < faults.dataWipe) return true;
   const creators = record.formation === "single" ? [record] : record.members;
   return creators.every((c) => nodes.some((n) => n.created > 0 && n.kept.incarnation === c.incarnation));
+}
+
+/**
+ * Disks were lost, and nobody is left of those who were there when the genesis was sealed: nobody joins it, and
+ * every node says so. What is left to do is an operator's: `rebirth`.
+ */
+function isGone({ faults }: Scope, { record: at, nodes, left }: World): boolean {
+  const record = at && parse(at.value);
+  if (record?.state !== "sealed" || record.adopted !== undefined) return false;
+  if (left.diskWipe === faults.diskWipe && left.dataWipe === faults.dataWipe) return false;
+  const isOf = ({ kept }: Node) =>
+    kept.marker !== null ||
+    kept.claim?.claim_id === record.claim_id ||
+    record.members.some((m) => m.incarnation === kept.incarnation);
+  return nodes.every((n) => n.state !== null && !isOf(n));
 }

@@ -117,4 +117,22 @@ export const limits: Readonly<Record<string, Limit>> = {
       scope: { rules: { initialises: true }, faults: { storeWipe: 1 } },
     },
   },
+  "i: a sealed genesis whose nodes are all gone": {
+    about: "nobody can tell gone from down: blank nodes wait for them, or for `rollcall genesis rebirth`",
+    scope: { start: "orphaned" },
+    shows: "stuck",
+    closedBy: { what: "rebirth", scope: { start: "orphaned", faults: { rebirth: 1 } } },
+  },
+  "j: a native leader record whose database is gone": {
+    about: "likewise: blank nodes wait for it, or for `rollcall genesis init -forget-leader`",
+    scope: { native: "gone" },
+    shows: "stuck",
+    closedBy: { what: "forgotten", scope: { native: "gone", faults: { forget: 1 } } },
+  },
+  "k: agents beside every node of a native cluster": {
+    about: "data are never taken over unasked: `rollcall genesis adopt`",
+    scope: { native: "named", beside: [0, 1] },
+    shows: "stuck",
+    closedBy: { what: "adopted", scope: { native: "named", beside: [0, 1], faults: { adopt: 1 } } },
+  },
 };

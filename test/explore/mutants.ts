@@ -3,6 +3,7 @@
  * which the shipped protocol is complete and safe: a bench that misses one shows nothing by its silence.
  */
 import type { Mutant } from "./cases.ts";
+import { adoptions } from "./mutants-native.ts";
 
 /** Mutants of the world: how a store keeps the record, and what silence means. */
 const worlds: Record<string, Mutant> = {
@@ -57,7 +58,7 @@ const texts: Record<string, Mutant> = {
     edits: [
       {
         find: `return swap(state, "init", null, next);`,
-        replace: `return claim(rules, state, { record: next, at: { value: encode(next), revision: "" } }, answers, fresh);`,
+        replace: `return claim(rules, state, { record: next, at: { value: JSON.stringify(next), revision: "" } }, answers, fresh);`,
       },
       {
         find: `return phase.next && state.seen ? swap(state, "claim", state.seen.at, phase.next) : read(state);`,
@@ -89,9 +90,7 @@ const texts: Record<string, Mutant> = {
   "a marker is no obstacle": {
     about: "a holder that answers does not forbid",
     scope: { rules: { expect: 1 }, faults: { storeWipe: 1 } },
-    edits: [
-      { find: `const holder = counts.holders[0];`, replace: `const holder: Hello | undefined = undefined;` },
-    ],
+    edits: [{ find: `const [holder] = holders;`, replace: `const holder = undefined;` }],
     caughtAs: "violation",
   },
   "pending not answered, no re-read before opening": {
@@ -103,7 +102,7 @@ const texts: Record<string, Mutant> = {
         replace: `pending: null,`,
       },
       {
-        find: `return save({ ...won, kept: { ...blank(state.kept.incarnation), marker: next } }, "read");`,
+        find: `return take(won, next);`,
         replace: `return save({ ...won, kept: { ...blank(state.kept.incarnation), marker: next, opened: true } }, "open");`,
       },
     ],
@@ -172,4 +171,4 @@ const texts: Record<string, Mutant> = {
 };
 
 /** Every mutant by its name. */
-export const mutants: Readonly<Record<string, Mutant>> = { ...worlds, ...texts };
+export const mutants: Readonly<Record<string, Mutant>> = { ...worlds, ...texts, ...adoptions };

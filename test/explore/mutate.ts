@@ -17,7 +17,14 @@ export type Edit = { readonly find: string; readonly replace: string };
 export const shipped: Protocol = { initial, step, testimony };
 
 const core = new URL("../../src/core/", import.meta.url);
-const files = ["genesis.ts", "genesis-state.ts", "genesis-steps.ts", "quorum.ts"];
+const files = [
+  "genesis.ts",
+  "genesis-adoption.ts",
+  "genesis-answers.ts",
+  "genesis-state.ts",
+  "genesis-steps.ts",
+  "quorum.ts",
+];
 
 /** The protocol with these changes. Throws where a text to be changed is not there exactly once. */
 export async function mutant(edits: readonly Edit[]): Promise<Protocol> {

@@ -74,11 +74,12 @@ export function openNaming(scope: Scope, reduced: boolean) {
 }
 
 /** Every node is a member whoever claims, so that the order of identities decides nothing. */
-function nodesAreAlike({ nodes, rules, each, foreign, faults }: Scope): boolean {
+function nodesAreAlike({ nodes, rules, each, foreign, beside, faults }: Scope): boolean {
   return (
     nodes === rules.expect &&
     Object.keys(each).length === 0 &&
     foreign.length === 0 &&
+    beside.length === 0 &&
     faults.diskWipe === 0 &&
     faults.dataWipe === 0
   );

@@ -1,10 +1,13 @@
 /** What a node may do next, and what may befall it. Every effect is a move of its own. */
+import { mayInit, onlyWaits } from "../../src/core/genesis-answers.ts";
 import type { Effect, Input } from "../../src/core/genesis-state.ts";
 import type { Hello } from "../../src/core/model.ts";
+import type { Answers } from "../../src/core/quorum.ts";
 import { type Agents, refAt } from "./agents.ts";
 import type { Move } from "./explore.ts";
+import { claimsBeside, foreignLeader, nativeCluster, ownCluster } from "./native.ts";
 import { type Node, parse } from "./node.ts";
-import type { Faults, Scope } from "./scope.ts";
+import { type Faults, hasNative, type Scope } from "./scope.ts";
 import { applied, calmed, describe, nodeOf, spend, type World, withNode, withTaken } from "./world.ts";
 
 /** Every move this node may make next. */
@@ -59,7 +62,7 @@ function* losses(here: Here): Iterable<Move<World>> {
 function* crashes(here: Here): Iterable<Move<World>> {
   const { agents, world, node, name } = here;
   const { index, doing, data } = node;
-  const dead = { state: null, doing: null, heard: [], starting: null, running: null };
+  const dead = { state: null, doing: null, heard: [], looked: undefined, starting: null, running: null };
   const down = withNode(world, index, agents.change(node, "killed", dead));
   yield moved(`${name} is killed`, befallen(here, "crash", down), true);
   if (doing?.type === "swap") {
@@ -125,6 +128,8 @@ function* reading(here: Here): Iterable<Move<World>> {
 
 function* swapping(here: Here, write: Extract<Effect, { type: "swap" }>): Iterable<Move<World>> {
   const { scope, agents, world, node, name } = here;
+  const beside = claimsBeside(write, node);
+  if (beside !== null) return yield moved(`${name} writes ${describe(write)}`, { ...world, wrong: beside });
   const written = applied(scope, agents, world, write);
   // The write has won or lost already: it is not one of those that this write made hopeless.
   const after = written && withNode(written, node.index, node);
@@ -142,13 +147,15 @@ function* swapping(here: Here, write: Extract<Effect, { type: "swap" }>): Iterab
   yield moved(`${label}: time-out, it may come late`, told(here, unknown, late), true);
 }
 
-/** One more peer is asked; after the last one, the answers are there. */
+/** The leader key is looked at, and one more peer is asked; after the last one, the answers are there. */
 function* asking(here: Here): Iterable<Move<World>> {
   const { scope, agents, world, node, name } = here;
+  const about = node.state?.phase.at === "asking" ? node.state.phase.about : null;
+  const creates = about === "init" || about === "claim";
+  if (creates && hasNative(scope) && node.looked === undefined) return yield* lookingForLeader(here);
+  if (about === "join" && agents.reduced) return yield* joining(here);
   const remaining = world.nodes.filter((n) => n !== node && node.heard[n.index] === undefined);
-  // Whether the database has begun to write is seen in its directory alone, whatever the peers say.
-  const onlyLooks = node.state?.phase.at === "asking" && node.state.phase.about === "data";
-  if (remaining.length === 0 || onlyLooks) return yield* answered(here, `${name} looks`);
+  if (remaining.length === 0 || !matters(here)) return yield* answered(here, `${name} looks`);
   for (const peer of remaining)
     for (const { answer, said, label, isCut } of answersOf(here, peer)) {
       const heard = world.nodes.map((_, k) => (k === peer.index ? answer : node.heard[k]));
@@ -162,6 +169,47 @@ function* asking(here: Here): Iterable<Move<World>> {
         for (const move of asking(after))
           yield moved(`${text}, ${move.label}`, move.world, move.fault || isCut);
     }
+}
+
+/** Whether what peers say can change what this node does next. */
+function matters({ scope, agents, node }: Here): boolean {
+  const { phase, seen } = node.state ?? {};
+  if (phase?.at !== "asking") return false;
+  // Whether the database has begun to write is seen in its directory alone, and whose data they are says it alone.
+  if (phase.about === "data" || phase.about === "adopted") return false;
+  if (hasNative(scope) || !agents.reduced) return true;
+  const rules = agents.ruleOf(node.index);
+  if (phase.about === "init") return mayInit(rules);
+  return phase.about !== "claim" || !seen || onlyWaits(rules, seen.record) === null;
+}
+
+function* lookingForLeader(here: Here): Iterable<Move<World>> {
+  const { agents, world, node, name } = here;
+  const { leader, runs } = world.native;
+  const look = (answers: boolean, label: string, isCut: boolean) => {
+    const looked = leader === null ? null : { leader, answers };
+    const text = `looked ${leader} ${answers}`;
+    const after = withNode(world, node.index, agents.change(node, text, { looked }));
+    const left = isCut ? spend(world.left, "cut") : world.left;
+    return moved(`${name} ${label}`, { ...after, left }, isCut);
+  };
+  if (leader === null) yield look(false, "finds no leader record", false);
+  else yield look(runs, runs ? "finds a native leader" : "finds a native leader that does not answer", false);
+  if (runs && leader !== null && world.left.cut > 0)
+    yield look(false, "cannot reach the native leader", true);
+}
+
+/** One member that answers is enough, whoever else was asked before; and there may be none. */
+function* joining(here: Here): Iterable<Move<World>> {
+  const { scope, world, node, name } = here;
+  const seen = node.state?.seen?.record;
+  const id = seen?.state === "sealed" ? seen.genesis_id : null;
+  yield* answered(here, `${name} hears nobody`);
+  for (const { index, hello } of world.nodes)
+    if (index !== node.index && hello?.marker && hello.marker.genesis_id === id)
+      yield* answered(here, `${name} hears n${index}, a member`, { hellos: [hello] });
+  if (world.native.runs)
+    yield* answered(here, `${name} hears a native database`, { clusters: [nativeCluster(scope)] });
 }
 
 type Answer = {
@@ -182,8 +230,9 @@ function answersOf({ scope, agents, world }: Here, { index, kept, hello, says }:
     : [heard, { ...silence, label: `cannot reach n${index}`, isCut: true }];
 }
 
-function* answered(here: Here, label: string): Iterable<Move<World>> {
-  const { scope, world, node } = here;
+function* answered(here: Here, label: string, more: Partial<Answers> = {}): Iterable<Move<World>> {
+  const { scope, agents, world, node } = here;
+  const isAdopted = node.state?.phase.at === "asking" && node.state.phase.about === "adopted";
   const isClaimed = node.state?.seen?.record.state === "claimed";
   for (const claimerSilent of isClaimed ? [true, false] : [false]) {
     const answers = {
@@ -191,9 +240,12 @@ function* answered(here: Here, label: string): Iterable<Move<World>> {
       data: scope.watchesData ? node.data : ("unknown" as const),
       registered: world.nodes.map((n) => refAt(n.index, n.state?.kept.incarnation ?? n.kept.incarnation)),
       hellos: node.heard.filter((h): h is Hello => h != null),
-      foreignLeader: null,
+      foreign: foreignLeader(scope, node.looked, node),
+      clusters: world.native.runs && !agents.reduced ? [nativeCluster(scope)] : [],
+      own: isAdopted ? ownCluster(scope, world, node) : null,
       claimerSilent,
       impatient: true,
+      ...more,
     };
     yield moved(
       `${label}${claimerSilent ? " (claimer silent)" : ""}`,

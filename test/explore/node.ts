@@ -12,6 +12,9 @@ import type { Piece } from "./naming.ts";
 /** An effect under way, or a result that is there and has not been taken in yet. */
 export type Doing = Exclude<Effect, { type: "settle" }> | { readonly type: "told"; readonly input: Input };
 
+/** What a look at the leader key gave. */
+export type Looked = { readonly leader: string; readonly answers: boolean };
+
 export type Facts = {
   readonly index: number;
   /** What is synced on disk. */
@@ -23,6 +26,8 @@ export type Facts = {
   readonly doing: Doing | null;
   /** While asking: what each other node said, by index (null: no answer; undefined: not asked yet). */
   readonly heard: readonly (Hello | null | undefined)[];
+  /** While asking: the leader record as it was in the store, and whether its database answered; undefined: not looked yet. */
+  readonly looked?: Looked | null | undefined;
   /** The agent has settled, and its database has not been started yet. */
   readonly starting: Settled | null;
   /** The genesis under which the database runs. */
@@ -87,7 +92,7 @@ export type Wording = {
 
 /** A node as a text. */
 export function factsText(wording: Wording, facts: Facts): string {
-  const { index, kept, data, state, doing, heard, starting, running, belongs, created, made } = facts;
+  const { index, kept, data, state, doing, heard, looked, starting, running, belongs, created, made } = facts;
   const lasting = [`n${index}`, keptText(wording, kept), data, created, belongs, wording.made ? made : ""];
   if (state === null) return lasting.join("|");
   const inMemory = sameKept(state.kept, kept) ? "" : keptText(wording, state.kept);
@@ -111,6 +116,8 @@ export function factsText(wording: Wording, facts: Facts): string {
     hello === undefined || j === index ? null : hello === null ? `n${j} silent` : helloText(wording, hello),
   );
   lasting.push(sorted(answers.filter((a) => a !== null)).join("+"));
+  if (looked !== undefined)
+    lasting.push(looked === null ? "no leader" : `${looked.leader} ${looked.answers}`);
   return lasting.join("|");
 }
 
@@ -162,11 +169,12 @@ export function versionText(wording: Wording, at: Versioned | null): string {
 
 /** A record as a text. `gen` is left out: it counts claims for people, and the claim id says more. */
 export function recordText(wording: Wording, record: GenesisRecord): string {
-  const { state, init_id, birth, expect } = record;
-  const born = `${state} ${init_id} ${birth} ${expect}`;
+  const { state, init_id, birth, expect, forgets } = record;
+  const born = `${state} ${init_id} ${birth} ${expect} ${forgets ?? ""}`;
   if (record.state === "unborn") return born;
+  const adopted = record.state === "sealed" && record.adopted ? "adopted" : "";
   const members = wording.members ? record.members.map((m) => m.incarnation).join("/") : "";
-  return `${born} ${record.claim_id} ${record.incarnation} ${record.formation} ${members}`;
+  return `${born} ${record.claim_id} ${record.incarnation} ${record.formation} ${adopted} ${members}`;
 }
 
 function doingText(wording: Wording, doing: Doing): string {
@@ -196,10 +204,12 @@ export function inputText(wording: Wording, input: Input): string {
   }
 }
 
-function answersText(wording: Wording, { data, registered, hellos, claimerSilent }: Answers): string {
-  const answers = sorted(hellos.map((hello) => helloText(wording, hello)));
+function answersText(wording: Wording, answers: Answers): string {
+  const { data, registered, hellos, claimerSilent, foreign, clusters, own } = answers;
+  const native = JSON.stringify([foreign, clusters, own]);
+  const said = sorted(hellos.map((hello) => helloText(wording, hello)));
   const names = wording.members ? registered.map((r) => r.incarnation).join("/") : "";
-  return `${data} ${names} ${claimerSilent} ${answers.join("+")}`;
+  return `${data} ${names} ${claimerSilent} ${native} ${said.join("+")}`;
 }
 
 /** In an order that does not depend on names, where names may be exchanged. */

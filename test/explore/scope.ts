@@ -33,8 +33,16 @@ export type Faults = {
   readonly storeWipe: number;
   /** The store goes back to what it once was. */
   readonly rollback: number;
-  /** `rollcall genesis rebirth`. */
+  /** `rollcall genesis rebirth`. What operators do is no fault: the goal may rest on it. */
   readonly rebirth: number;
+  /** A native database writes its leader record where there is none, as it does when it makes a cluster. */
+  readonly nativeStart: number;
+  /** The native cluster goes down, and its leader record stays. It comes back, unless an operator may forget it. */
+  readonly nativeStop: number;
+  /** `rollcall genesis adopt`. */
+  readonly adopt: number;
+  /** `rollcall genesis init -forget-leader`, once the native cluster is down. */
+  readonly forget: number;
 };
 
 export type Scope = {
@@ -44,13 +52,17 @@ export type Scope = {
   readonly each: Readonly<Record<number, Partial<Rules>>>;
   /** Nodes whose database has data that rollcall did not make, by index. */
   readonly foreign: readonly number[];
+  /** Nodes whose databases are a part of the native cluster, by index. */
+  readonly beside: readonly number[];
+  /** The native cluster at first: none; running and named in the store, or not named there; named there and gone. */
+  readonly native: "none" | "named" | "unnamed" | "gone";
   readonly faults: Faults;
   /** Whether the agents are told where the database's data are. */
   readonly watchesData: boolean;
   /** Whether the peers are asked one after the other, in any order, or all at one moment (fewer worlds, less said). */
   readonly asks: "each" | "atOnce";
-  /** What the store holds first: nothing, or the record of `rollcall genesis init`. */
-  readonly start: "absent" | "unborn";
+  /** What the store holds first: nothing, the record of `rollcall genesis init`, or that of a fleet that is gone. */
+  readonly start: "absent" | "unborn" | "orphaned";
   /** A wiped store stays empty, or is as likely initialised anew by an operator. */
   readonly wipedTo: "empty" | "either";
   /** The store is wiped only while no node has decided to open. */
@@ -83,6 +95,8 @@ const plain: Scope = {
   rules: { voter: true, expect: 2, genesis: "auto", formation: "single", initialises: false },
   each: {},
   foreign: [],
+  beside: [],
+  native: "none",
   faults: {
     crash: 0,
     unknown: 0,
@@ -94,6 +108,10 @@ const plain: Scope = {
     storeWipe: 0,
     rollback: 0,
     rebirth: 0,
+    nativeStart: 0,
+    nativeStop: 0,
+    adopt: 0,
+    forget: 0,
   },
   watchesData: true,
   asks: "each",
@@ -116,4 +134,9 @@ export function scope(difference: Difference): Scope {
     faults: { ...plain.faults, ...difference.faults },
     rules: { ...plain.rules, ...difference.rules },
   };
+}
+
+/** Whether a native database ever has a part in it. */
+export function hasNative({ native, faults }: Scope): boolean {
+  return native !== "none" || faults.nativeStart > 0;
 }

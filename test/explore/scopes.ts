@@ -4,6 +4,7 @@
  */
 import type { Kept } from "./cases.ts";
 import { mixed, three } from "./scopes-mixed.ts";
+import { adopted, dead, native } from "./scopes-native.ts";
 
 /** Two nodes that expect each other. */
 const two: Record<string, Kept> = {
@@ -219,4 +220,7 @@ export const keptScopes: Readonly<Record<string, Kept>> = {
   ...rebirths,
   ...mixed,
   ...three,
+  ...dead,
+  ...native,
+  ...adopted,
 };

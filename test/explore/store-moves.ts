@@ -1,6 +1,7 @@
 /** What happens at the store without any node: late writes, and what befalls a store and its record. */
 import type { Agents } from "./agents.ts";
 import type { Move } from "./explore.ts";
+import { nativeMoves } from "./native.ts";
 import { type Node, parse } from "./node.ts";
 import type { Scope } from "./scope.ts";
 import { applied, buried, describe, put, spend, type World } from "./world.ts";
@@ -20,13 +21,15 @@ export function* storeMoves(scope: Scope, agents: Agents, world: World): Iterabl
     yield { label: "the record's lease ends", world: { ...world, record: null }, fault: true };
   yield* rollbacks(world);
   yield* rebirths(scope, agents, world);
+  yield* nativeMoves(scope, agents, world);
 }
 
 function* wipes(scope: Scope, agents: Agents, world: World): Iterable<Move<World>> {
   const { left, record, nodes } = world;
   if (record === null || left.storeWipe === 0) return;
   if (scope.wipeBeforeOpen && nodes.some(hasDecided)) return;
-  const empty: World = { ...world, record: null, writes: 0, left: spend(left, "storeWipe") };
+  const native = { ...world.native, leader: null };
+  const empty: World = { ...world, record: null, native, writes: 0, left: spend(left, "storeWipe") };
   yield { label: "the store is wiped", world: buried(scope, agents, empty), fault: true };
   if (scope.wipedTo === "empty") return;
   const anew = unborn(`anew${left.storeWipe}`, 1, parse(record.value).expect);
@@ -65,9 +68,25 @@ function* rebirths(scope: Scope, agents: Agents, world: World): Iterable<Move<Wo
   const again = unborn(now.init_id, now.birth + 1, now.expect);
   yield {
     label: "rebirth",
-    fault: true,
+    fault: false,
     world: put(scope, agents, { ...world, left: spend(left, "rebirth") }, again),
   };
+}
+
+/** The record of a cluster whose nodes are all gone. */
+export function orphaned(expect: number): string {
+  const members = [{ id: "z", incarnation: "z.0", agent_addr: "", api_addr: "", addr: "" }];
+  const claim = {
+    gen: 1,
+    claim_id: "gone",
+    node: "z",
+    incarnation: "z.0",
+    formation: "single",
+    members,
+    hash: "h",
+  };
+  const born = { v: 1, state: "sealed", init_id: "init", birth: 1, expect };
+  return JSON.stringify({ ...born, ...claim, genesis_id: "gone" });
 }
 
 /** The record of `rollcall genesis init`, and of `rebirth`. */

@@ -11,6 +11,13 @@ import type { Faults, Scope } from "./scope.ts";
 /** A write that has left its sender. */
 export type Write = Pick<Extract<Effect, { type: "swap" }>, "expected" | "value">;
 
+/** The cluster that a database made itself, and what the store's leader key says of it. */
+export type Native = {
+  readonly runs: boolean;
+  /** The leader record; null: there is none. */
+  readonly leader: string | null;
+};
+
 export type World = {
   readonly nodes: readonly Node[];
   readonly record: Versioned | null;
@@ -18,6 +25,8 @@ export type World = {
   readonly writes: number;
   /** What the store held before, while it may go back to it. */
   readonly past: readonly Versioned[];
+  /** The native cluster. */
+  readonly native: Native;
   /** Writes that may still arrive. */
   readonly late: readonly Write[];
   /** Geneses under which a database was ever started, as `birth genesis`. */
@@ -28,13 +37,14 @@ export type World = {
 
 /** The world without the nodes, as a text. */
 export function restText(wording: Wording, counts: boolean, world: World): string {
-  const { record, writes, past, late, opened, wrong, left } = world;
+  const { record, writes, past, native, late, opened, wrong, left } = world;
   const writing = (write: Write) =>
     `${versionText(wording, write.expected)} for ${versionText(wording, { value: write.value, revision: "" })}`;
   return [
     versionText(wording, record),
     counts ? writes : "",
     past.map((at) => versionText(wording, at)).join("+"),
+    `${native.runs} ${native.leader ?? ""}`,
     late.map(writing).sort().join("+"),
     opened.join("+"),
     wrong ?? "",
@@ -145,8 +155,8 @@ export function describe(at: { readonly value: string } | null): string {
 }
 
 function describeRecord(record: GenesisRecord): string {
-  const birth = record.birth > 1 ? `, birth ${record.birth}` : "";
+  const birth = `${record.birth > 1 ? `, birth ${record.birth}` : ""}${record.forgets ? ", forgets" : ""}`;
   return record.state === "unborn"
     ? `unborn(${record.init_id}${birth})`
-    : `${record.state}(${record.claim_id}${birth})`;
+    : `${record.state}(${record.claim_id}${birth}${"adopted" in record && record.adopted ? ", adopted" : ""})`;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Genesis, openGenesis } from "../../../src/agent/genesis.ts";
 import type { HookResult } from "../../../src/agent/hooks.ts";
 import { type DataDir, openDataDir } from "../../../src/agent/identity.ts";
+import type { Looks } from "../../../src/agent/native.ts";
 import { openPeers } from "../../../src/agent/peers.ts";
 import { type Rules, type Settled, testimony } from "../../../src/core/genesis-state.ts";
 import type { Hello, Member } from "../../../src/core/model.ts";
@@ -35,6 +36,8 @@ export type NodeOptions = {
   readonly onInit?: (signal: AbortSignal) => Promise<HookResult>;
   /** The store as this node sees it. */
   readonly provider?: (provider: Provider) => Provider;
+  /** The ways to databases; none where left out. */
+  readonly database?: Looks;
 };
 
 export type WorldNode = {
@@ -45,7 +48,7 @@ export type WorldNode = {
   readonly settled: readonly Settled[];
   readonly lines: () => readonly Record<string, unknown>[];
   /** Makes its entry in the directory, as its registration would. */
-  announce(): Promise<void>;
+  announce(more?: Partial<Member>): Promise<void>;
   /** Starts its protocol. */
   run(): void;
   /** Ends it: `kill` leaves its entry in the directory and its lock on disk is freed. Gives what `run` threw. */
@@ -126,6 +129,7 @@ async function openNode(all: World, id: string, options: NodeOptions): Promise<W
     log,
     self,
     registered: () => true,
+    database: options.database ?? null,
     onInit: (_, signal) => options.onInit?.(signal) ?? Promise.resolve({ ok: true }),
     settled: (one) => void settled.push(one),
     changed: () => {},
@@ -142,8 +146,8 @@ async function openNode(all: World, id: string, options: NodeOptions): Promise<W
     dataDir,
     settled,
     lines,
-    async announce() {
-      const entry: Member = memberOf(id, { ...self(), voter: rules.voter, expect: rules.expect });
+    async announce(more = {}) {
+      const entry: Member = memberOf(id, { ...self(), voter: rules.voter, expect: rules.expect, ...more });
       await provider.members?.announce(entry, stop.signal);
     },
     run() {
