@@ -5,14 +5,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { envName, FLAGS } from "../../src/cli/flags.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { codeOf, RollcallError, reason } from "../../src/lib/errors.ts";
 import { type Arguments, HELP, parseArguments } from "./arguments.ts";
 import { openChildren } from "./children.ts";
 import { openNode } from "./node.ts";
 import { freePorts } from "./ports.ts";
-import { openScreen, type Screen } from "./screen.ts";
+import { childEnv, endingOf, screenSince, uuid } from "./process.ts";
+import type { Screen } from "./screen.ts";
 import { openStore, programOf, type Store, type StoreDeps } from "./store.ts";
 import { type Cast, play } from "./story.ts";
 import { openWait } from "./wait.ts";
@@ -115,43 +115,4 @@ function tell(error: unknown, screen: Screen): number {
   const log = error instanceof RollcallError ? String(error.facts.log ?? "") : "";
   process.stderr.write(`demo: ${reason(error)}${log === "" ? "" : `; the end of its log:\n${log}`}\n`);
   return 1;
-}
-
-/** Aborted by Ctrl-C and its kin, and when nobody reads any more. A second Ctrl-C ends at once. */
-function endingOf(): AbortController {
-  const ending = new AbortController();
-  const end = (code: string, exitCode: number) =>
-    ending.abort(new RollcallError(code, code, { facts: { exitCode } }));
-  for (const [name, number] of [
-    ["SIGHUP", 1],
-    ["SIGINT", 2],
-    ["SIGTERM", 15],
-  ] as const)
-    process.on(name, () => {
-      if (ending.signal.aborted) process.exit(128 + number);
-      end("interrupted", 128 + number);
-    });
-  process.stdout.on("error", () => end("unread", 0));
-  return ending;
-}
-
-function screenSince(began: number): Screen {
-  const { stdout } = process;
-  return openScreen({
-    write: (text) => stdout.write(text),
-    // Knows NO_COLOR.
-    color: stdout.isTTY && stdout.hasColors(),
-    columns: stdout.isTTY ? stdout.columns : null,
-    sinceMs: () => systemClock.now() - began,
-  });
-}
-
-/** Without what would change the agents, and without a certificate file, which every Node that starts would read. */
-function childEnv(): NodeJS.ProcessEnv {
-  const unwanted = new Set<string | null>([...FLAGS.map(envName), "NODE_EXTRA_CA_CERTS"]);
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !unwanted.has(name)));
-}
-
-function uuid(): string {
-  return crypto.randomUUID();
 }

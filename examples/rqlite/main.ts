@@ -6,12 +6,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { envName, FLAGS } from "../../src/cli/flags.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { codeOf, RollcallError, reason } from "../../src/lib/errors.ts";
 import { openChildren } from "../demo/children.ts";
 import { freePorts } from "../demo/ports.ts";
-import { openScreen, type Screen } from "../demo/screen.ts";
+import { childEnv, endingOf, screenSince, uuid } from "../demo/process.ts";
+import type { Screen } from "../demo/screen.ts";
 import { openStore, type Store } from "../demo/store.ts";
 import { openWait } from "../demo/wait.ts";
 import { type LeaderKey, openLeaderKey } from "./leader-key.ts";
@@ -108,39 +108,4 @@ function tell(kind: string, error: unknown, screen: Screen): number {
   const end = log === "" ? "" : `; the end of its log:\n${log}`;
   process.stderr.write(`rqlite-${kind}: ${reason(error)}${end}\n`);
   return 1;
-}
-
-/** Aborted by Ctrl-C and its kin; a second one ends at once. */
-function endingOf(): AbortController {
-  const ending = new AbortController();
-  for (const [name, number] of [
-    ["SIGHUP", 1],
-    ["SIGINT", 2],
-    ["SIGTERM", 15],
-  ] as const)
-    process.on(name, () => {
-      if (ending.signal.aborted) process.exit(128 + number);
-      ending.abort(new RollcallError("interrupted", "interrupted", { facts: { exitCode: 128 + number } }));
-    });
-  return ending;
-}
-
-function screenSince(began: number): Screen {
-  const { stdout } = process;
-  return openScreen({
-    write: (text) => stdout.write(text),
-    color: stdout.isTTY && stdout.hasColors(),
-    columns: stdout.isTTY ? stdout.columns : null,
-    sinceMs: () => systemClock.now() - began,
-  });
-}
-
-/** Without what would change the agents, and without a certificate file, which every Node that starts would read. */
-function childEnv(): NodeJS.ProcessEnv {
-  const unwanted = new Set<string | null>([...FLAGS.map(envName), "NODE_EXTRA_CA_CERTS"]);
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !unwanted.has(name)));
-}
-
-function uuid(): string {
-  return crypto.randomUUID();
 }

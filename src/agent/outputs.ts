@@ -82,7 +82,7 @@ function openOutput({ kind, path, pacing, log, facts, changed }: OutputOptions) 
         await work;
       });
       holds = goal;
-      tell(null);
+      tell(null, wanted === "remove");
       return true;
     } catch (error) {
       if (signal.aborted) return false;
@@ -91,9 +91,11 @@ function openOutput({ kind, path, pacing, log, facts, changed }: OutputOptions) 
     }
   };
 
-  const tell = (next: string | null) => {
+  /** `quietly`: what is taken away is not kept again. */
+  const tell = (next: string | null, quietly = false) => {
     if (next === problem) return;
-    if (next === null) log.info({ path }, "output is kept again");
+    if (next === null && quietly) log.debug({ path }, "output is removed");
+    else if (next === null) log.info({ path }, "output is kept again");
     else log.warn({ error: next }, "output cannot be kept; trying again");
     problem = next;
     changed();

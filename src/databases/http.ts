@@ -27,15 +27,8 @@ export type Config = z.infer<typeof Config>;
 
 export const formation: DatabaseModule["formation"] = "single";
 export const probeIntervalMs: DatabaseModule["probeIntervalMs"] = 1_000;
-export const addresses: DatabaseModule["addresses"] = () => ({
-  addr: null,
-  advAddr: null,
-  peerAddr: null,
-  dataDir: null,
-  nodeId: null,
-});
-export const checkCommand: DatabaseModule["checkCommand"] = () => null;
-export const argumentsAt: DatabaseModule["argumentsAt"] = () => null;
+// It has no command line that the agent would know.
+export { addresses, argumentsAt, checkCommand } from "./none.ts";
 
 const text = z.string().nullish();
 const gauge = z.object({ unit: z.string(), value: z.number() }).nullish();
