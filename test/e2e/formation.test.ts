@@ -115,6 +115,9 @@ onBothStores("formation", (store) => {
     const key = freshKey();
     const first = await fleet.one("same", voters(key, 1));
     await first.settled();
+    // Somebody stays whom the second one can join.
+    const other = await fleet.one("other", voters(key, 1));
+    await other.settled();
     const second = await fleet.one("same", voters(key, 1));
     const explained = await second.waitsFor("duplicate_node_id");
     expect(explained.unblock.join(" ")).toContain("-node-id");
