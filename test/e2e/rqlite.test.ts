@@ -1,7 +1,10 @@
 /** Real rqlited nodes, each started by its agent: they form, follow their leader, lose it, move and come back. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { rollcall } from "../support/commands.ts";
 import { type Node, openNodes, untilLed } from "../support/supervised.ts";
+import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
 import { freshKey, onBothStores } from "./stores.ts";
 
@@ -80,13 +83,24 @@ onBothStores("rqlite", (store) => {
     "names the new leader everywhere when the old one dies, which comes back with an empty disk",
     LONG,
     async () => {
-      const { key, nodes, leader } = await three();
+      const notes = join(tempDir("hook"), "notes");
+      const hook = JSON.stringify(["sh", "-c", `cat >>${notes}`]);
+      const { key, nodes, leader } = await three(freshKey(), ["-on-leader-change", hook]);
       await write(leader);
       await readOn(nodes);
       await leader.kill();
       const left = others(nodes, leader);
       const next = await untilLed(left);
       await untilKeyNames(key, next.id);
+      const told = () =>
+        readFileSync(notes, "utf8")
+          .trimEnd()
+          .split("\n")
+          .map((line) => JSON.parse(line))
+          .filter((said) => said.outcome.leader.id === next.id)
+          .map((said) => `${said.node.id}: ${said.previous.leader.id}`);
+      await until(() => told().length === 2, { deadlineMs: 10_000, what: "both hooks to be told" });
+      expect(told().sort()).toEqual(left.map((node) => `${node.id}: ${leader.id}`));
       expect((await next.agent().get("/leader")).status).toBe(200);
       const outcomes = await Promise.all(left.map((node) => node.agent().outcome()));
       expect(outcomes.map((outcome) => outcome?.leader?.id)).toEqual([next.id, next.id]);
