@@ -55,10 +55,12 @@ export function openCluster({ settled: state, peers, outcome, self }: ClusterOpt
     record: (): Sealed | null => state().settled?.record ?? null,
     /** Its id while the store shows the same one; else null. */
     genesis: (): string | null => (shown === outcome.current()?.genesis_id ? shown : null),
-    /** What this node did when it first opened in it; null: not settled. */
+    /** What this node did when it first opened in it; null: not settled, or it was in the cluster before the genesis was. */
     first(): "bootstrap" | "join" | null {
       const { kept, settled } = state();
-      return settled === null ? null : firstOutcome(kept, settled.record);
+      if (settled === null || settled.record.adopted?.nodes.some((node) => node.id === self().id))
+        return null;
+      return firstOutcome(kept, settled.record);
     },
     /** Everybody who belongs to it, at their present addresses, this node included; null: the directory was not seen yet. */
     listed: (): readonly MemberRef[] | null => (membersSeen ? members() : null),

@@ -30,7 +30,9 @@ export function startPlan(facts: StartFacts): StartPlan {
 function first(facts: StartFacts): StartPlan {
   const { record, self } = facts;
   if (record.formation === "single")
-    return record.incarnation === self.incarnation ? nothing : join(facts, others(facts));
+    return record.incarnation === self.incarnation
+      ? nothing
+      : join(facts, [...others(facts), ...adopted(facts)]);
   const founder = record.members.some((m) => m.incarnation === self.incarnation);
   if (!founder) return join(facts, others(facts));
   if (record.members.length === 1) return nothing;
@@ -39,6 +41,11 @@ function first(facts: StartFacts): StartPlan {
     return { wait: "a founding member has no peer address (-db-peer-addr)" };
   const list = [`-bootstrap-expect=${founders.length}`, `-join=${founders.join(",")}`, NO_TIMEOUT];
   return { args: list, files: [] };
+}
+
+/** The nodes of a cluster that was there before, most of which have no agent, as its own database listed them. */
+function adopted({ record, self }: StartFacts): readonly string[] {
+  return (record.adopted?.nodes ?? []).filter((node) => node.id !== self.id).map((node) => node.addr);
 }
 
 function again(facts: StartFacts, formed: readonly DatabaseMember[]): StartPlan {

@@ -47,6 +47,21 @@ describe("the first start", () => {
     ]);
   });
 
+  it("lets a node join an adopted cluster, most of whose nodes have no agent, through those its database listed", () => {
+    const native = (id: string, addr: string) => ({ id, addr, api_addr: "", voter: true });
+    const nodes = [
+      native("x1", "10.1.0.1:4002"),
+      native("n4", "10.1.0.9:4002"),
+      native("x2", "10.1.0.2:4002"),
+    ];
+    const leader = { id: "x1", addr: "10.1.0.1:4002", api_addr: "" };
+    const record = { ...sealed("single", []), incarnation: "nobody", adopted: { by: "n4", leader, nodes } };
+    expect(args({ record, command, self: n4, members: [n4] })).toEqual([
+      "-join=10.1.0.1:4002,10.1.0.2:4002",
+      ...FOR_EVER,
+    ]);
+  });
+
   it("lets a founder that came back with an empty disk join", () => {
     const self = { ...n1, incarnation: "another" };
     expect(args({ ...single, self, members: [self, n2, n3] })).toEqual([
