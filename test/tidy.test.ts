@@ -80,7 +80,7 @@ describe("the house", () => {
       },
       { word: /\bMath\.random\b|\brandomUUID\b/, home: /^src\/main\.ts$/ },
       { word: /\bprocess\.(?!kill\()/, home: /^src\/main\.ts$/ },
-      { word: /\bprocess\.kill\(/, home: /^src\/agent\/(hooks|child)\.ts$/ },
+      { word: /\bprocess\.kill\(/, home: /^src\/agent\/child\.ts$/ },
       { word: /\bconsole\./, home: /^$/ },
     ];
     const wrong = shipped.flatMap((file) =>

@@ -71,8 +71,10 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps, stop: Abort
       { node_id, incarnation, key: node.rules.key, addr: formatAddress(config.httpAddr) },
       "listening",
     );
-    // Ready to be asked; how far the cluster is, the status says. Waiting for it would run into the start's time limit.
-    void deps.notify?.tell({ READY: "1", STATUS: node.view.pages.explanation().summary });
+    // Ready to be asked; how far the cluster is, /startupz says. Waiting for it would run into the start's time limit.
+    void deps.notify?.tell({ READY: "1" });
+    // The database stops first, which may take a while: whoever waits for the service is told before.
+    signal.addEventListener("abort", () => void deps.notify?.tell({ STOPPING: "1" }), { once: true });
     opened.push(
       deps.pacing.clock.after(config.bootstrapExpectTimeoutMs, () => {
         if (!node.view.overdue()) return;
@@ -90,7 +92,6 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps, stop: Abort
     await runLoops(config, deps, { node, provider, listening, databaseEnded }, signal);
     return ended;
   } finally {
-    void deps.notify?.tell({ STOPPING: "1" });
     await opened.close();
   }
 }

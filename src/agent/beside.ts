@@ -41,6 +41,7 @@ export async function openBeside(options: BesideOptions) {
   const { formed, supervisor, probe, leading, hooks, outputs, told } = await openParts(options);
   const asked = database.kind !== "none";
   let leaving = false;
+  let under: ReturnType<typeof leave> | null = null;
   const setLeaving = (is: boolean) => {
     leaving = is;
     options.changed();
@@ -62,12 +63,17 @@ export async function openBeside(options: BesideOptions) {
     forward: (signal: NodeJS.Signals) => supervisor?.forward(signal),
     /** Ends the database at once, for an agent that waits for nothing more. */
     kill: () => supervisor?.kill(),
-    /** Takes the node out of its cluster; null: done, else why it stays. */
-    leave: (signal: AbortSignal) =>
-      leave(
-        { pacing: deps.pacing, nodeId: dataDir.identity.nodeId, database, probe, hooks, leaving: setLeaving },
+    /** Takes the node out of its cluster; null: done, else why it stays. Whoever asks meanwhile gets the same answer. */
+    leave(signal: AbortSignal) {
+      const { nodeId } = dataDir.identity;
+      under ??= leave(
+        { pacing: deps.pacing, nodeId, database, probe, hooks, leaving: setLeaving },
         signal,
-      ),
+      ).finally(() => {
+        under = null;
+      });
+      return under;
+    },
     /** Before anything runs: what an earlier life left is read, or taken away where it would mislead. */
     async prepare(): Promise<void> {
       await outputs.prepare();

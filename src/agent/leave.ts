@@ -50,7 +50,10 @@ async function remove(
       "the database does not answer, so it cannot leave",
       "start it first",
     );
-  if (lists(seen, nodeId) !== true) return null;
+  const listed = lists(seen, nodeId);
+  if (listed === null)
+    return stays("cannot_tell", "the database does not tell its members", "see /v1/node; try again");
+  if (!listed) return null;
   if (seen.members?.length === 1)
     return stays("last_member", "this node is the only member of its cluster", "stop the agent instead");
   try {

@@ -27,9 +27,7 @@ export async function databasePart(s: Settings, advertised: Address): Promise<Da
   checkDatabaseAddress("-db-adv-addr", s.db_adv_addr);
   checkDatabaseAddress("-db-peer-addr", s.db_peer_addr);
   if (s.db === "none") checkNothingAsked(s);
-  const module = await databases[s.db]();
-  const config = module.Config.safeParse(s.db_config);
-  if (!config.success) throw usageError(`-db-config: ${issueLines(module.Config, config.error).join("; ")}`);
+  const module = await adapterOf(s);
   const supervision = await supervisionOf(s, module);
   const host = advertised.host.includes(":") ? `[${advertised.host}]` : advertised.host;
   const own = module.addresses(s.command, host);
@@ -51,16 +49,22 @@ export async function databasePart(s: Settings, advertised: Address): Promise<Da
   return { db, formation: s.formation ?? module.formation, supervision, nodeId: own.nodeId };
 }
 
-/** What the database beside an agent says of its cluster, asked once with the agent's own flags. Throws one line. */
-export async function askDatabase(s: Settings, io: Io): Promise<NodeReport | null> {
-  if (s.db === "none") throw usageError("-db: is required: the running cluster's database is asked");
+/** The adapter that `-db` names, which takes `-db-config` as it is. */
+async function adapterOf(s: Settings): Promise<DatabaseModule> {
   const module = await databases[s.db]();
   const config = module.Config.safeParse(s.db_config);
   if (!config.success) throw usageError(`-db-config: ${issueLines(module.Config, config.error).join("; ")}`);
+  return module;
+}
+
+/** What the database beside an agent says of its cluster, asked once with the agent's own flags. Throws one line. */
+export async function askDatabase(s: Settings, io: Io): Promise<NodeReport | null> {
+  if (s.db === "none") throw usageError("-db: is required: the running cluster's database is asked");
+  const module = await adapterOf(s);
   const addr = s.db_addr ?? module.addresses(s.command, "127.0.0.1").addr;
   if (addr === null) throw usageError(`-db-addr: is required with -db=${s.db}`);
   const { clock } = io.pacing;
-  const database = module.open(config.data, { addr, nodeId: "", now: clock.now, file: io.file });
+  const database = module.open(s.db_config, { addr, nodeId: "", now: clock.now, file: io.file });
   const doing = `ask the database at ${addr}`;
   try {
     return await withDeadline(clock, new AbortController().signal, ASK_LIMIT_MS, doing, async (signal) =>
