@@ -114,7 +114,7 @@ async function costs(nodes: readonly Node[]) {
     leader.pid().then(cpuOf),
     follower.pid().then(cpuOf),
   ]);
-  for (const node of nodes) node.agent().pause();
+  await Promise.all(nodes.map((node) => node.agent().pause()));
   await sleep(500);
   const pids = await Promise.all([leader, follower].map((node) => pidFile(node)));
   const [ledAlone = Number.NaN, followedAlone = Number.NaN] = await Promise.all(pids.map(cpuOf));

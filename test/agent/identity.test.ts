@@ -230,7 +230,7 @@ describe("the lock", () => {
     expect(other.said).toBe("open");
     await expect(open(dir)).rejects.toMatchObject({ code: "locked" });
     // A stopped process holds its directory as well.
-    other.process.signal("SIGSTOP");
+    await other.process.pause();
     await expect(open(dir)).rejects.toMatchObject({ code: "locked" });
     await other.process.kill();
     const mine = await open(dir);
@@ -303,7 +303,7 @@ describe("the lock", () => {
   it("is not taken from a stopped process whose queue of connections is full", async () => {
     const dir = tempDir("lock");
     const other = await another(dir);
-    other.process.signal("SIGSTOP");
+    await other.process.pause();
     const waiting: Socket[] = [];
     const full = new Promise<void>((resolve) => {
       for (let i = 0; i < 1_500; i++)

@@ -75,7 +75,7 @@ describeWith("rqlited", "a symmetric cluster of three", () => {
 
   it("is told from a frozen leader within the time that a look may take", async () => {
     const { leader, followers } = await fleet.settled();
-    leader.server.pause();
+    await leader.server.pause();
     try {
       const looks = await Promise.all(
         followers.map(async (n) => {

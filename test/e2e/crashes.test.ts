@@ -205,7 +205,7 @@ onBothStores("crashes", (store) => {
     await a.waitsFor("voters");
     const rest = await fleet.start(["b", "c"], others);
     await until(() => existsSync(join(a.dir, "initialising")), { deadlineMs: 10_000, what: "the claim" });
-    a.pause();
+    await a.pause();
     const genesis = await oneGenesis(rest, 60_000);
     expect(await store().genesis(key)).toMatchObject({ state: "sealed", gen: 2, genesis_id: genesis });
     writeFileSync(join(a.dir, "go"), "");

@@ -158,7 +158,7 @@ describeWith("etcd", "etcd-kv and a server with faults", () => {
     await provider.members?.announce(member(), signal);
     const next = follow(provider);
     await next();
-    etcd.pause();
+    await etcd.pause();
     const late = { code: "store_timeout", message: `look up: no answer in 0.3 s (${endpointOf(etcd)})` };
     const watching = expect(next()).rejects.toMatchObject({ code: "store_timeout" });
     await expect(provider.lookup(signal)).rejects.toMatchObject(late);

@@ -45,7 +45,7 @@ export type Agent = {
   waitsFor(code: string, deadlineMs?: number): Promise<Explanation>;
   kill(): Promise<Exit>;
   stop(): Promise<Exit>;
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
   /** Starts it again after its end, with the same data unless wiped, and other flags or another address when given. */
   restart(change?: {
@@ -125,7 +125,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ),
     kill: () => child.kill(),
     stop: () => child.stop(5_000),
-    pause: () => void child.signal("SIGSTOP"),
+    pause: async () => void (await child.pause()),
     resume: () => void child.signal("SIGCONT"),
     async restart(change = {}) {
       await child.kill();

@@ -54,7 +54,7 @@ describe("processes", () => {
     await until(() => deaf.stdout() === "ready\n", { deadlineMs: 2_000, what: "the trap" });
     expect(await deaf.stop(100)).toEqual({ code: null, signal: "SIGKILL" });
     const paused = await start({ program: "sleep", args: ["600"] });
-    paused.signal("SIGSTOP");
+    expect(await paused.pause()).toBe(true);
     expect(await paused.stop()).toEqual({ code: null, signal: "SIGTERM" });
     expect(running()).toEqual([]);
   });

@@ -3,7 +3,7 @@
  * when it is itself killed, so that a crashed run leaves nothing behind.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { RollcallError } from "../../src/lib/errors.ts";
 import { until } from "./wait.ts";
@@ -28,6 +28,8 @@ export type Process = {
   stderr(): string;
   /** Sends a signal; false when the process is gone. */
   signal(signal: NodeJS.Signals): boolean;
+  /** SIGSTOP, and every thread has stopped: from here on nothing is answered. False when the process is gone. */
+  pause(): Promise<boolean>;
   /** SIGTERM, then SIGKILL after `graceMs` (3,000). Also ends a paused process. Safe twice. */
   stop(graceMs?: number): Promise<Exit>;
   /** SIGKILL. Safe twice. */
@@ -151,6 +153,14 @@ function describe(child: ChildProcess, name: string): Process {
     stdout,
     stderr,
     signal,
+    async pause() {
+      if (!signal("SIGSTOP")) return false;
+      await until(() => exit !== null || isStopped(self.pid), {
+        deadlineMs: 2_000,
+        what: `${name} to pause`,
+      });
+      return exit === null;
+    },
     async stop(graceMs = 3_000) {
       signal("SIGTERM");
       signal("SIGCONT"); // A paused process takes no SIGTERM before it continues.
@@ -167,6 +177,15 @@ function describe(child: ChildProcess, name: string): Process {
   };
   alive.add(self);
   return self;
+}
+
+// A thread on another processor runs on for a moment after the signal was sent.
+function isStopped(pid: number): boolean {
+  if (process.platform !== "linux") return true;
+  return readdirSync(`/proc/${pid}/task`).every((thread) => {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2)[0] === "T";
+  });
 }
 
 function capture(stream: NodeJS.ReadableStream | null): () => string {

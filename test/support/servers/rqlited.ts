@@ -31,7 +31,7 @@ export type Rqlited = {
   readonly output: () => string;
   stop(): Promise<void>;
   kill(): Promise<void>;
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
   request(path: string, options?: RequestOptions): Promise<Reply>;
   /** Runs one SQL statement on the node that leads, wherever this one passes it on to; the body of the answer. */
@@ -83,7 +83,7 @@ export async function newRqlited(name: string): Promise<Rqlited> {
     async kill() {
       await child?.kill();
     },
-    pause: () => void child?.signal("SIGSTOP"),
+    pause: async () => void (await child?.pause()),
     resume: () => void child?.signal("SIGCONT"),
     request: ask,
     async execute(sql) {

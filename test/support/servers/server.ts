@@ -24,7 +24,7 @@ export type Server<Ports extends string = string> = {
   /** SIGKILL: nothing is flushed, no leave is sent. Safe twice. */
   kill(): Promise<void>;
   /** SIGSTOP: connections stay open and nothing is answered, until `resume`. */
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
   /** Kills it if need be and starts it again at the same place, with its data or, on `wipe`, without any. */
   restart(options?: { readonly wipe?: boolean }): Promise<void>;
@@ -125,8 +125,8 @@ function serverOf<Ports extends string>(
     async kill() {
       await child.kill();
     },
-    pause() {
-      paused = child.signal("SIGSTOP");
+    async pause() {
+      paused = await child.pause();
     },
     resume() {
       child.signal("SIGCONT");

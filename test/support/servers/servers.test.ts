@@ -36,7 +36,7 @@ describeWith("consul", "a Consul in memory", () => {
   });
 
   it("hangs while paused and answers again when resumed", async () => {
-    consul.pause();
+    await consul.pause();
     expect(consul.running()).toBe(false);
     await expect(consul.request("/v1/kv/a", { timeoutMs: 100 })).rejects.toThrow();
     consul.resume();
@@ -140,7 +140,7 @@ describeWith("etcd", "an etcd", () => {
     "ends when stopped while paused",
     async () => {
       const other = await startEtcd();
-      other.pause();
+      await other.pause();
       await other.stop();
       expect(other.running()).toBe(false);
     },
