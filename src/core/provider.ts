@@ -50,12 +50,17 @@ export interface Members {
 }
 
 /**
- * What one look-up saw. `addresses` are agents' addresses, `host:port`. Stores also give the rows below the
- * key, read at one moment: `members`, and the raw genesis and leader values. They inform; a decision reads the register.
+ * What one look-up saw. `addresses` are agents' addresses, `host:port`; `partial`: there are more, and `problems` says
+ * why they are missing. Stores also give the rows below the key, read at one moment: `members`, and the raw genesis
+ * and leader values. They inform; a decision reads the register.
  */
 export type Lookup = {
   readonly kind: "complete" | "partial";
   readonly addresses: readonly string[];
+  /** One line each, as in `a.example: NXDOMAIN`. */
+  readonly problems?: readonly string[];
+  /** How long the answer holds by its own word, in milliseconds; absent where it does not say. */
+  readonly ttlMs?: number;
   readonly members?: readonly Member[];
   readonly genesis?: Versioned | null;
   readonly leader?: Versioned | null;
