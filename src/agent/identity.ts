@@ -9,7 +9,9 @@ import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import { LOCK } from "../config.ts";
 import type { Kept } from "../core/genesis-state.ts";
+import { blank } from "../core/genesis-steps.ts";
 import { decode, Sealed, VERSION } from "../core/model.ts";
+import { Votes } from "../core/votes.ts";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
 import { asName, readIfThere, syncDirectory, writeSynced } from "../lib/files.ts";
 
@@ -26,6 +28,7 @@ const Identity = z.looseObject({
   stamp: z.object({ claim_id: text, done: z.boolean() }).nullable(),
   marker: Sealed.nullable(),
   opened: z.boolean(),
+  votes: Votes.nullable().default(null),
 });
 
 /** What the data directory holds: the node's id, and everything the genesis protocol keeps. */
@@ -69,7 +72,7 @@ export async function openDataDir(
     const identity = kept ?? {
       key: given.key,
       nodeId: given.nodeId ?? given.hostName,
-      kept: { incarnation, claim: null, stamp: null, marker: null, opened: false },
+      kept: blank(incarnation),
     };
     const write = (next: Kept) =>
       writeSynced(
@@ -135,8 +138,8 @@ async function readIdentity(dir: string): Promise<Identity | null> {
     throw new RollcallError("damaged", `${path}: ${decoded.problem}`, {
       hint: "restore the file; or, to make this a new and empty node, move the data directory and the database's away",
     });
-  const { key, node_id: nodeId, incarnation, claim, stamp, marker, opened } = decoded.value;
-  return { key, nodeId, kept: { incarnation, claim, stamp, marker, opened } };
+  const { key, node_id: nodeId, incarnation, claim, stamp, marker, opened, votes } = decoded.value;
+  return { key, nodeId, kept: { incarnation, claim, stamp, marker, opened, votes } };
 }
 
 /**

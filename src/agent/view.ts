@@ -63,6 +63,7 @@ export function openView(options: ViewOptions) {
       loopbackAmongOthers:
         isLoopback(config.httpAdvAddr.host) && peers.members().some((m) => !isLoopback(hostOf(m.agent_addr))),
       overdue,
+      discovery: null,
       nextTryMs: genesis.nextTryMs(),
     };
     return explain(facts, databaseFacts(beside));

@@ -3,9 +3,10 @@
  * and what it asks of the shell. The rules themselves are in genesis.ts.
  */
 import type { NamedLeader } from "./genesis-adoption.ts";
-import type { Claimed, Formation, GenesisRecord, Hello, Sealed } from "./model.ts";
+import type { Claimed, Formation, GenesisRecord, Hello, MemberRef, Sealed } from "./model.ts";
 import type { Versioned } from "./provider.ts";
 import type { Answers, Data, Seen, Tally } from "./quorum.ts";
+import { type Accept, type NoVote, type Prepare, type Reply, roundOf, type Votes } from "./votes.ts";
 
 /** What the operator told this node, fixed for the life of the process. */
 export type Rules = {
@@ -33,6 +34,8 @@ export type Kept = {
   readonly marker: Sealed | null;
   /** The database has been allowed to open under the marker. */
   readonly opened: boolean;
+  /** What it has voted where the agents agree among themselves; null: never. */
+  readonly votes: Votes | null;
 };
 
 /** What could not be read: the store, or the database's directory. */
@@ -59,7 +62,33 @@ export type Wait =
   | { readonly on: "claimant"; readonly claimant: string }
   | { readonly on: "turn" }
   | { readonly on: "others" }
-  | { readonly on: "claimer"; readonly claimer: string };
+  | { readonly on: "claimer"; readonly claimer: string }
+  | VotersWait;
+
+/** Why a node waits where the agents agree among themselves. */
+export type VotersWait =
+  /** Another live agent, at this address, has this node's id. */
+  | { readonly on: "duplicate_node_id"; readonly by: string }
+  /** Voters that were started with another expectation. */
+  | {
+      readonly on: "expect_differs";
+      readonly others: readonly { readonly id: string; readonly expect: number }[];
+    }
+  /** So many voters that two sets could be decided; `safe` is the expectation with which they could not. */
+  | { readonly on: "too_many_voters"; readonly voters: number; readonly safe: number }
+  /** One voter is enough, but the list names others, or does not name this node. */
+  | { readonly on: "not_alone" }
+  /** All are there, but some gave no vote. */
+  | { readonly on: "votes"; readonly silent: readonly MemberRef[]; readonly refused: readonly Refused[] }
+  /** A set that may be decided needs these, who do not vote. */
+  | { readonly on: "lost_voters"; readonly missing: readonly MemberRef[]; readonly of: readonly MemberRef[] }
+  /** The founders are decided, and this node is none of them. */
+  | { readonly on: "founders"; readonly founders: readonly MemberRef[] }
+  /** The genesis is decided; its owner has not opened. */
+  | { readonly on: "owner"; readonly owner: MemberRef; readonly genesisId: string };
+
+/** Who gave no vote, and why. */
+export type Refused = { readonly id: string; readonly why: NoVote };
 
 /** A member that does not answer. `wiped`: a node of that id does, but it has begun anew. */
 export type Gone = { readonly id: string; readonly address: string; readonly wiped: boolean };
@@ -95,6 +124,9 @@ export type Phase =
       readonly before: "read" | "claim" | "initialise" | "open";
       readonly next?: Claimed;
     }
+  /** This node's own vote is being synced, before others are asked for theirs. */
+  | { readonly at: "saving"; readonly before: "poll"; readonly poll: Poll }
+  | { readonly at: "voting"; readonly poll: Poll }
   | {
       readonly at: "swapping";
       readonly about: Writing;
@@ -105,6 +137,13 @@ export type Phase =
   | { readonly at: "waiting"; readonly wait: Wait }
   | { readonly at: "refused"; readonly refusal: Refusal }
   | { readonly at: "open" };
+
+/** Others are asked for their votes. `own`: what this node answered itself; null: it is none of those asked. */
+export type Poll = {
+  readonly message: Prepare | Accept;
+  readonly to: readonly MemberRef[];
+  readonly own: Reply | null;
+};
 
 export type Settled = { readonly kind: "bootstrap" | "join" | "existing"; readonly record: Sealed };
 
@@ -122,22 +161,14 @@ export type State = {
   readonly trouble: Trouble | null;
 };
 
-export type Input =
+/** What any node is told, whatever it agrees by. */
+export type Common =
   | { readonly type: "start" }
   /** Something may have changed. Ignored while an effect is outstanding: the shell repeats it afterwards. */
   | { readonly type: "wake" }
-  /** `registered`: this incarnation holds its node id in the directory. */
-  | { readonly type: "record"; readonly seen: Seen | null; readonly registered: boolean }
-  /** A read or a round of asking failed, or the record cannot be understood. */
+  /** A look at how things are failed, or cannot be understood. */
   | { readonly type: "unreadable"; readonly problem: string; readonly of?: Source }
-  | { readonly type: "answers"; readonly answers: Answers }
   | { readonly type: "saved" }
-  | {
-      readonly type: "swapped";
-      readonly result:
-        | { readonly kind: "won"; readonly revision: string }
-        | { readonly kind: "lost" | "unknown" };
-    }
   /** `failed`: what the hook left behind is set aside, and it is run again. */
   | { readonly type: "initialised"; readonly failed?: boolean }
   | {
@@ -145,32 +176,60 @@ export type Input =
       readonly failure: { readonly problem: string; readonly commands: readonly string[] } | null;
     };
 
-export type Effect =
+export type Input =
+  | Common
+  /** `registered`: this incarnation holds its node id in the directory. */
+  | { readonly type: "record"; readonly seen: Seen | null; readonly registered: boolean }
+  | { readonly type: "answers"; readonly answers: Answers }
+  | {
+      readonly type: "swapped";
+      readonly result:
+        | { readonly kind: "won"; readonly revision: string }
+        | { readonly kind: "lost" | "unknown" };
+    };
+
+/** What any node asks of the shell, whatever it agrees by. `read`: look at how things are. */
+export type CommonEffect =
   | { readonly type: "read" }
-  | { readonly type: "ask" }
   /** Sync `kept` to disk; `aside`: keep this marker beside it under another name first. */
   | { readonly type: "save"; readonly kept: Kept; readonly aside: Sealed | null }
-  | { readonly type: "swap"; readonly expected: Versioned | null; readonly value: string }
   | { readonly type: "initialise"; readonly claimId: string }
   /** Rename the database's directory, if there is one with anything in it. */
   | { readonly type: "park"; readonly claimId: string }
   | { readonly type: "settle"; readonly settled: Settled };
 
+export type Effect =
+  | CommonEffect
+  | { readonly type: "ask" }
+  | { readonly type: "swap"; readonly expected: Versioned | null; readonly value: string };
+
 /** What this node answers of itself when asked: the part of `hello` that the protocol rests on. */
 export function testimony(
   state: State,
-): Pick<Hello, "incarnation" | "birth" | "marker" | "pending" | "used"> {
-  const { claim, incarnation, marker, stamp } = state.kept;
+): Pick<Hello, "incarnation" | "birth" | "marker" | "pending" | "used" | "votes"> {
+  const { claim, incarnation, marker, stamp, votes } = state.kept;
   return {
     incarnation,
     birth: marker?.birth ?? state.seen?.record.birth ?? 0,
-    marker: marker && { genesis_id: marker.genesis_id, birth: marker.birth },
+    marker: marker && {
+      genesis_id: marker.genesis_id,
+      birth: marker.birth,
+      ...(votes === null ? {} : { record: marker }),
+    },
     pending: claim && { claim_id: claim.claim_id, init_id: claim.init_id, revision: claim.base.revision },
     used: state.data === "present" && marker === null && stamp === null,
+    ...(votes === null
+      ? {}
+      : {
+          votes: { round: roundOf(votes), members: votes.members.decided, founding: votes.genesis.decided },
+        }),
   };
 }
 
-export type Step = { readonly state: State; readonly effects: readonly Effect[] };
+/** How a step ends: the state, and what the shell is to do. `E` beyond what any node may ask of it. */
+export type StepOf<E> = { readonly state: State; readonly effects: readonly E[] };
+export type Step = StepOf<Effect>;
+export type CommonStep = StepOf<CommonEffect>;
 
 /** The state of a node whose disk holds `kept`, before its first input, `start`. */
 export function initial(kept: Kept, data: Data): State {

@@ -5,31 +5,26 @@
  * why each rule is there: src/DESIGN.md, "Genesis".
  */
 import { onAnswers } from "./genesis-answers.ts";
-import {
-  encode,
-  type Input,
-  type Kept,
-  type Rules,
-  type Source,
-  type State,
-  type Step,
-} from "./genesis-state.ts";
+import { encode, type Input, type Kept, type Rules, type State, type Step } from "./genesis-state.ts";
 import {
   ask,
-  blank,
   discard,
   firstOutcome,
   forget,
+  hadData,
   isMine,
   open,
   park,
   read,
   refuse,
+  renew,
   sameVersion,
   save,
+  start,
   still,
   swap,
   take,
+  unreadable,
   wait,
   yieldTo,
 } from "./genesis-steps.ts";
@@ -49,7 +44,7 @@ export function step(rules: Rules, state: State, input: Input, fresh: string): S
     case "record":
       return onRecord(rules, { ...state, seen: input.seen }, input.registered, fresh);
     case "unreadable":
-      return onUnreadable(state, input.problem, input.of ?? "store");
+      return unreadable(state, input.problem, input.of ?? "store");
     case "answers":
       return onAnswers(rules, { ...state, data: input.answers.data }, input.answers, fresh);
     case "saved":
@@ -69,24 +64,6 @@ export function step(rules: Rules, state: State, input: Input, fresh: string): S
     default:
       return input satisfies never;
   }
-}
-
-/** A record without a marker in front of it is opened by nobody; a database that lost its data is a new node. */
-function start(rules: Rules, state: State, fresh: string): Step {
-  const { kept, data } = state;
-  return data === "empty" && hadData(rules, kept) ? renew(state, fresh) : read(state);
-}
-
-/** Goes on as a node that has never been here before, with another incarnation. */
-function renew(state: State, fresh: string): Step {
-  return save({ ...state, kept: blank(fresh) }, "read", state.kept.marker);
-}
-
-/** Data that were never seen were not lost: then a first start was cut short, or is still to come. */
-function hadData(rules: Rules, { incarnation, stamp, marker, opened }: Kept): boolean {
-  if (marker === null) return stamp?.done === true;
-  if (opened) return stamp === null;
-  return rules.initialises && marker.formation === "single" && marker.incarnation === incarnation;
 }
 
 function onRecord(rules: Rules, state: State, registered: boolean, fresh: string): Step {
@@ -150,12 +127,6 @@ function reopen(state: State, marker: Sealed): Step {
   return state.settled === null ? open(state, marker) : ask(state, "data");
 }
 
-function onUnreadable(state: State, problem: string, of: Source): Step {
-  const { marker, opened } = state.kept;
-  if (marker === null || !opened) return wait(state, { on: "store", problem, of });
-  return open(state, marker, { code: "store", problem, of });
-}
-
 /** My claim stands. The database is initialised closed, where it needs that; then the claim is sealed. */
 function initialiseOrSeal(rules: Rules, state: State, record: Claimed): Step {
   const { stamp } = state.kept;
@@ -189,8 +160,10 @@ function onSaved(state: State): Step {
       return state.kept.marker
         ? open(state, state.kept.marker, null, firstKind(state, state.kept.marker))
         : read(state);
+    case "poll":
+      return read(state);
     default:
-      return phase.before satisfies never;
+      return phase satisfies never;
   }
 }
 

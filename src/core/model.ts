@@ -138,6 +138,10 @@ export type LeaderRecord = z.infer<typeof LeaderRecord>;
 export const PeerRef = z.looseObject({ id, incarnation: id, agent_addr: z.string().min(1) });
 export type PeerRef = z.infer<typeof PeerRef>;
 
+/** The genesis of a cluster whose agents had no store: its id, and the incarnation that creates it. */
+export const Founding = z.looseObject({ genesis_id: id, owner: id });
+export type Founding = z.infer<typeof Founding>;
+
 /** The answer to `POST /v1/peer/hello`: what an agent's disk and memory say. Asking changes nothing. */
 export const Hello = z.looseObject({
   v: version,
@@ -152,8 +156,16 @@ export const Hello = z.looseObject({
   agent_addr: z.string(),
   api_addr: z.string(),
   addr: z.string(),
-  /** The genesis on this node's disk. */
-  marker: z.looseObject({ genesis_id: id, birth: z.int().min(1) }).nullable(),
+  /** The genesis on this node's disk; whole where the agents have no store to read it in. */
+  marker: z.looseObject({ genesis_id: id, birth: z.int().min(1), record: Sealed.optional() }).nullable(),
+  /** Without a store: the highest round this node has seen of both decrees, and what it knows to be decided. */
+  votes: z
+    .looseObject({
+      round: z.int().min(0),
+      members: z.array(MemberRef).nullable(),
+      founding: Founding.nullable(),
+    })
+    .optional(),
   /** A claim id on this node's disk that no read has yet shown to be dead, and the record it was to replace. */
   pending: z.looseObject({ claim_id: id, init_id: id, revision: id }).nullable(),
   /** True when this node's database already has data that rollcall did not make. */

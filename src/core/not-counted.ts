@@ -24,6 +24,8 @@ export function notCountedText({ why, detail }: NotCounted): string {
       return "has data in its database";
     case "marker":
       return `belongs to genesis ${detail}`;
+    case "assumed_lost":
+      return "was said to be gone for good (`rollcall genesis assume-lost`)";
     default:
       return why satisfies never;
   }

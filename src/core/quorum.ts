@@ -49,7 +49,8 @@ export type NotCounted = {
     | "other_birth"
     | "pending"
     | "used"
-    | "marker";
+    | "marker"
+    | "assumed_lost";
   readonly detail?: string;
 };
 
@@ -175,7 +176,7 @@ function samePending(seen: Seen, hello: Hello): boolean {
 }
 
 /** Node ids that two live incarnations use: this node, and everybody who answered. */
-function duplicates(answers: Answers): Set<string> {
+export function duplicates(answers: Pick<Answers, "self" | "hellos">): Set<string> {
   const incarnationOf = new Map([[answers.self.id, answers.self.incarnation]]);
   const twice = new Set<string>();
   for (const { node_id, incarnation } of answers.hellos) {

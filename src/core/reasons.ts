@@ -5,6 +5,7 @@
 import type { Refusal, Rules, Settled, State, Wait } from "./genesis-state.ts";
 import { notCountedText } from "./not-counted.ts";
 import { foreignData, foreignLeader, membersGone } from "./reasons-adoption.ts";
+import { type Discovery, discoveryHints, votersWait } from "./reasons-voters.ts";
 
 /** What is known beside the protocol's own state. */
 export type Facts = {
@@ -21,6 +22,8 @@ export type Facts = {
   readonly loopbackAmongOthers: boolean;
   /** Why this node cannot register, or null. */
   readonly registrationProblem: string | null;
+  /** How the peers are found where no store lists them; null: a store does. */
+  readonly discovery: Discovery | null;
   readonly overdue: boolean;
   readonly nextTryMs: number | null;
 };
@@ -92,6 +95,7 @@ function busyReason({ phase, seen }: State): Reason {
     swapping: "Writing the genesis record.",
     initialising: "This node's claim stands: its database is being initialised (-on-init), closed.",
     parking: "Setting aside a database that was initialised for a lost claim.",
+    voting: "Asking the others for their votes.",
   };
   const first = seen === undefined && phase.at === "reading";
   return { code: first ? "starting" : phase.at, summary: doing[phase.at] ?? phase.at, unblock: [] };
@@ -170,8 +174,10 @@ function waitReason(facts: Facts, wait: Wait): Reason {
         `${wait.claimer} has claimed and is creating the cluster.`,
         `Nothing to do: it seals, or once it has been silent for 15 s another voter takes over.`,
       );
-    default:
-      return wait satisfies never;
+    default: {
+      const { code, summary, unblock } = votersWait(rules, wait);
+      return of(code, summary, ...unblock);
+    }
   }
 }
 
@@ -230,7 +236,7 @@ function cannotRegister({ key, nodeId }: Rules, problem: string, of: Make): Reas
   );
 }
 
-function votersReason({ rules, state, loopbackAmongOthers }: Facts, of: Make): Reason {
+function votersReason({ rules, state, loopbackAmongOthers, discovery }: Facts, of: Make): Reason {
   const { expect, nodeId } = rules;
   const { tally } = state;
   const counted = tally?.counted ?? [];
@@ -239,7 +245,8 @@ function votersReason({ rules, state, loopbackAmongOthers }: Facts, of: Make): R
   const missing = expect - counted.length;
   return of(
     "voters",
-    `${counted.length} of ${expect} voters are there${names === "" ? "" : `: ${names}`}. ${missing} more must register and answer.`,
+    `${counted.length} of ${expect} voters are there${names === "" ? "" : `: ${names}`}. ${missing} more must ${discovery === null ? "register and answer" : "be found and answer"}.`,
+    ...(discovery === null ? [] : discoveryHints(discovery)),
     ...others.map((text) => `Not counted: ${text}.`),
     ...(loopbackAmongOthers
       ? ["This agent advertises a loopback address, which others cannot reach: give -http-adv-addr."]

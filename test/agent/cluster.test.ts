@@ -9,7 +9,14 @@ import { memberOf, refTo, sealedBy } from "./support/records.ts";
 /** A node `a` that has settled on a record, and the directory as the test has it. */
 function make(record: Sealed | null, id = "a") {
   const directory: Member[] = [];
-  const kept = { incarnation: `${id}-1`, claim: null, stamp: null, marker: record, opened: true };
+  const kept = {
+    incarnation: `${id}-1`,
+    claim: null,
+    stamp: null,
+    marker: record,
+    opened: true,
+    votes: null,
+  };
   const settled: Settled | null = record === null ? null : { kind: "join", record };
   const outcome = openOutcome();
   const cluster = openCluster({

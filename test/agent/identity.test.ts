@@ -55,6 +55,7 @@ describe("identity", () => {
         stamp: null,
         marker: null,
         opened: false,
+        votes: null,
       });
       expect(JSON.parse(readFileSync(join(dir, "identity.json"), "utf8"))).toEqual({
         v: 1,

@@ -25,7 +25,7 @@ const rules: Rules = {
   formation: "single",
   initialises: false,
 };
-const kept: Kept = { incarnation: "i1", claim: null, stamp: null, marker: null, opened: false };
+const kept: Kept = { incarnation: "i1", claim: null, stamp: null, marker: null, opened: false, votes: null };
 const ref = (id: string) => ({ id, incarnation: `${id}-1`, agent_addr: "", api_addr: "", addr: "" });
 const sealed: Sealed = {
   v: 1,
@@ -58,6 +58,7 @@ function explained({ rules: more, state, facts }: Given): Explanation {
     seen: 2,
     reachable: 1,
     idTaken: null,
+    discovery: null,
     registrationProblem: null,
     initFailure: null,
     loopbackAmongOthers: false,
@@ -92,6 +93,38 @@ describe("a wait", () => {
     store: {
       given: { on: "store", of: "store", problem: "read genesis: connection refused" },
       names: ["connection refused"],
+    },
+    duplicate_node_id: {
+      given: { on: "duplicate_node_id", by: "10.0.0.9:4100" },
+      names: ["10.0.0.9:4100", "n1", "-node-id"],
+    },
+    expect_differs: {
+      given: { on: "expect_differs", others: [{ id: "n2", expect: 5 }] },
+      names: ["n2 with 5", "-bootstrap-expect 3"],
+    },
+    too_many_voters: {
+      given: { on: "too_many_voters", voters: 6, safe: 4 },
+      names: ["6", "-bootstrap-expect 4"],
+    },
+    not_alone: { given: { on: "not_alone" }, names: ["-join self"] },
+    votes: {
+      given: { on: "votes", silent: [ref("n2")], refused: [{ id: "n3", why: "promised" }] },
+      names: ["n2 does not answer", "n3 has promised"],
+      nothingToDo: true,
+    },
+    lost_voters: {
+      given: { on: "lost_voters", missing: [ref("n2")], of: [ref("n2"), ref("n3")] },
+      names: ["n2", "rollcall genesis assume-lost n2-1", "prod/orders"],
+    },
+    founders: {
+      given: { on: "founders", founders: [ref("n2"), ref("n3")] },
+      names: ["n2, n3"],
+      nothingToDo: true,
+    },
+    owner: {
+      given: { on: "owner", owner: ref("n2"), genesisId: "g-1" },
+      names: ["n2", "g-1"],
+      nothingToDo: true,
     },
     no_record: {
       given: { on: "no_record" },
@@ -433,6 +466,25 @@ describe("a node at work", () => {
     initialising: { phase: { at: "initialising" }, shown: "initialising" },
     parking: { phase: { at: "parking" }, shown: "parking" },
     open: { phase: { at: "open" }, shown: "open" },
+    voting: {
+      phase: {
+        at: "voting",
+        poll: {
+          message: {
+            v: 1,
+            key: "prod/orders",
+            from: ref("n1"),
+            kind: "prepare",
+            decree: "members",
+            ballot: { round: 1, incarnation: "i1" },
+            members: [ref("n1")],
+          },
+          to: [],
+          own: null,
+        },
+      },
+      shown: "voting",
+    },
   };
 
   it.each(Object.entries(table))("%s: says what it does", (_, { phase, shown }) => {
@@ -490,6 +542,7 @@ describe("why an agent is not counted", () => {
     pending: { detail: "c7", text: "c7" },
     used: { text: "has data" },
     marker: { detail: "g-theirs", text: "g-theirs" },
+    assumed_lost: { text: "assume-lost" },
   };
 
   it.each(Object.entries(table))("%s: ends a sentence that begins with its id", (why, { detail, text }) => {

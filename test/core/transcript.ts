@@ -43,7 +43,7 @@ export function ref(id: string, incarnation = `i-${id}`): MemberRef {
 
 /** A disk with nothing on it but a name, and what else is given. */
 export function disk(more: Partial<Kept> = {}): Kept {
-  return { incarnation: "i-a", claim: null, stamp: null, marker: null, opened: false, ...more };
+  return { incarnation: "i-a", claim: null, stamp: null, marker: null, opened: false, votes: null, ...more };
 }
 
 /** The record an operator or an agent creates. */

@@ -47,7 +47,7 @@ const texts: Record<string, Mutant> = {
     edits: [
       {
         find: `return swap(state, "seal", state.seen?.at ?? null, next);`,
-        replace: `return save({ ...state, kept: { ...blank(state.kept.incarnation), marker: next, opened: true } }, "open");`,
+        replace: `return save({ ...state, kept: { ...state.kept, claim: null, stamp: null, marker: next, opened: true } }, "open");`,
       },
     ],
     caughtAs: "violation",
@@ -103,7 +103,7 @@ const texts: Record<string, Mutant> = {
       },
       {
         find: `return take(won, next);`,
-        replace: `return save({ ...won, kept: { ...blank(state.kept.incarnation), marker: next, opened: true } }, "open");`,
+        replace: `return save({ ...won, kept: { ...state.kept, claim: null, stamp: null, marker: next, opened: true } }, "open");`,
       },
     ],
     caughtAs: "violation",
@@ -124,8 +124,8 @@ const texts: Record<string, Mutant> = {
     scope: { rules: { formation: "symmetric" }, faults: { crash: 1, dataWipe: 1 } },
     edits: [
       {
-        find: `return save({ ...state, kept: blank(fresh) }, "read", state.kept.marker);`,
-        replace: `return save({ ...state, kept: { ...state.kept, opened: false } }, "read");`,
+        find: `{ ...state, kept: { ...blank(fresh), votes: state.kept.votes && noVotes } }`,
+        replace: `{ ...state, kept: { ...state.kept, opened: false } }`,
       },
     ],
     caughtAs: "violation",

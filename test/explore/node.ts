@@ -65,7 +65,7 @@ export type Taken = {
 export function blankFacts(index: number, incarnation: string, made = 0): Facts {
   return {
     index,
-    kept: { incarnation, claim: null, stamp: null, marker: null, opened: false },
+    kept: { incarnation, claim: null, stamp: null, marker: null, opened: false, votes: null },
     data: "empty",
     state: null,
     doing: null,

@@ -1,0 +1,150 @@
+/** The words of `explain` where the agents agree among themselves: what is missing for a decision, and what resolves it. */
+import type { Refused, VotersWait } from "./genesis-state.ts";
+import type { MemberRef } from "./model.ts";
+
+/** How the peers are being found where no store lists them. */
+export type Discovery = {
+  readonly mode: string;
+  /** Addresses of the last answer; null: there was none yet. */
+  readonly found: readonly string[] | null;
+  /** Why there is no answer, or why it is not whole. */
+  readonly problems: readonly { readonly code: string; readonly text: string }[];
+  /** One of the addresses turned out to be this agent. */
+  readonly foundSelf: boolean;
+  /** This agent's own address, as others have it. */
+  readonly ownAddress: string;
+  /** Addresses that did not answer as agents, and what went wrong. */
+  readonly silent: readonly { readonly address: string; readonly problem: string }[];
+  /** Agents that answer this one and do not know it as reachable themselves. */
+  readonly blind: readonly string[];
+};
+
+/** Why a node without a store waits. */
+export function votersWait(
+  { key, nodeId, expect }: { readonly key: string; readonly nodeId: string; readonly expect: number },
+  wait: VotersWait,
+): { readonly code: string; readonly summary: string; readonly unblock: readonly string[] } {
+  switch (wait.on) {
+    case "duplicate_node_id":
+      return {
+        code: "duplicate_node_id",
+        summary: `Another live agent at ${wait.by} uses the node id ${nodeId}; neither is counted, and neither joins.`,
+        unblock: ["Give one of the two another -node-id (and its own -data-dir)."],
+      };
+    case "expect_differs":
+      return {
+        code: "expect_differs",
+        summary: `This node was started with -bootstrap-expect ${expect}, but ${listed(wait.others.map((o) => `${o.id} with ${o.expect}`))}; nobody proposes.`,
+        unblock: ["Give every voter the same -bootstrap-expect."],
+      };
+    case "too_many_voters":
+      return {
+        code: "too_many_voters",
+        summary: `${wait.voters} voters answer, and with -bootstrap-expect ${expect} two sets of them could each make a cluster; nothing is created.`,
+        unblock: [
+          `Give every voter -bootstrap-expect ${wait.safe}.`,
+          `Or start fewer than ${2 * expect} voters first; the others join once the cluster is there.`,
+        ],
+      };
+    case "not_alone":
+      return {
+        code: "not_alone",
+        summary:
+          "With -bootstrap-expect 1 a node creates the cluster alone, but the list of agents is not this node alone.",
+        unblock: [
+          "To run a single node: `-join self`.",
+          "Otherwise give every voter the number of voters as -bootstrap-expect.",
+        ],
+      };
+    case "votes":
+      return {
+        code: "votes",
+        summary: `All voters are there, but not all give their vote: ${listed([...wait.silent.map((m) => `${m.id} does not answer`), ...wait.refused.map(refusedText)])}.`,
+        unblock: ["Nothing to do while they come to an agreement; the agent tries again by itself."],
+      };
+    case "lost_voters":
+      return {
+        code: "lost_voters",
+        summary: `A set of founders may have been decided (${listed(wait.of.map((m) => m.id))}), and ${listed(wait.missing.map(named))} of it ${wait.missing.length === 1 ? "does" : "do"} not vote.`,
+        unblock: [
+          `Start ${listed(wait.missing.map((m) => m.id))} again with ${wait.missing.length === 1 ? "its" : "their"} -data-dir.`,
+          ...wait.missing.map(
+            (m) =>
+              `If ${m.id} is gone for good: run \`rollcall genesis assume-lost ${m.incarnation} -disco-key ${key} -confirm ${key}\` beside every other one of them.`,
+          ),
+        ],
+      };
+    case "founders":
+      return {
+        code: "founders",
+        summary: `The founders are decided: ${listed(wait.founders.map((m) => m.id))}. This node joins once one of them has opened.`,
+        unblock: ["Nothing to do; or look at what they wait for: `rollcall explain` beside each."],
+      };
+    case "owner":
+      return {
+        code: "owner",
+        summary: `${wait.owner.id} creates the cluster (genesis ${wait.genesisId}); this node joins once it has opened.`,
+        unblock: [
+          `Nothing to do while ${wait.owner.id} runs.`,
+          `If ${wait.owner.id} lost its disk before it opened: start all nodes with another -disco-key.`,
+        ],
+      };
+    default:
+      return wait satisfies never;
+  }
+}
+
+/** Why the peers are not found, or do not answer, most telling first. */
+export function discoveryHints(discovery: Discovery): readonly string[] {
+  const { mode, found, problems, foundSelf, silent, blind, ownAddress } = discovery;
+  const isDns = mode === "dns" || mode === "dns-srv";
+  const hints = problems.map(({ text }) => `${text}.`);
+  if (problems.some(({ code }) => code === "dns_nxdomain" || code === "dns_no_data"))
+    hints.push(
+      "Give the full name: search domains are not applied. In Kubernetes the name is that of a headless service, and it needs publishNotReadyAddresses: true, or no pod is listed before it is ready.",
+    );
+  if (isDns && found !== null && found.length > 0 && !foundSelf)
+    hints.push(
+      `The answer does not name this agent (${ownAddress}): others find it only if it reaches them. A headless service needs publishNotReadyAddresses: true; otherwise look at the name, the records and the resolver's cache.`,
+    );
+  if (isDns && found !== null && found.length > 0 && foundSelf && found.length === 1)
+    hints.push("The answer names this agent alone.");
+  for (const { address, problem } of silent) hints.push(silentText(address, problem));
+  for (const id of blind)
+    hints.push(
+      `${id} answers this agent, but cannot reach it at ${ownAddress}: look at -http-adv-addr and at firewalls.`,
+    );
+  return hints;
+}
+
+/** A database's address in the place of an agent's is the likeliest mistake of all. */
+function silentText(address: string, problem: string): string {
+  const text = problem.includes(address) ? problem : `${address}: ${problem}`;
+  return /not a rollcall agent|not as a rollcall agent/.test(problem)
+    ? `${text}. Give the agents' addresses (port 4100 by default), not the databases'.`
+    : `${text}.`;
+}
+
+function refusedText({ id, why }: Refused): string {
+  const texts: Record<Refused["why"], string> = {
+    promised: "has promised its vote in a newer round",
+    decided: "knows a decision",
+    marker: "belongs to a cluster",
+    used: "has data in its database",
+    non_voter: "is no voter",
+    not_listed: "has begun anew",
+    other_key: "belongs to another key",
+    other_expect: "has another -bootstrap-expect",
+    assumed_lost: "was told that one of them is gone for good",
+    other_members: "knows other founders",
+  };
+  return `${id} ${texts[why]}`;
+}
+
+function named({ id, incarnation }: MemberRef): string {
+  return `${id} (incarnation ${incarnation})`;
+}
+
+function listed(texts: readonly string[]): string {
+  return texts.join(", ");
+}

@@ -1,0 +1,154 @@
+/** How a step of the register ends where a node votes, and what a node says and knows of the votes. */
+import type { Common, CommonEffect, Poll, Rules, State, StepOf } from "./genesis-state.ts";
+import { park, take, wait } from "./genesis-steps.ts";
+import { byIdentity, type Founding, memberHash, type PeerRef, type Sealed, VERSION } from "./model.ts";
+import type { Polled } from "./proposer.ts";
+import { againstIn } from "./proposer.ts";
+import { type Heard, highestRound } from "./voters.ts";
+import {
+  type Acceptor,
+  answer,
+  type Ballot,
+  type Decided,
+  type Founders,
+  isListed,
+  type Message,
+  noVotes,
+  type Reply,
+  roundOf,
+  type Votes,
+} from "./votes.ts";
+
+/** Beyond what any node is told. */
+export type Input =
+  | Common
+  | { readonly type: "heard"; readonly heard: Heard }
+  /** Those asked for their votes have answered, or not in time. */
+  | { readonly type: "polled"; readonly polled: Polled };
+
+/** Beyond what any node asks of the shell. */
+export type Effect =
+  | CommonEffect
+  /** Ask these for their votes. `needs`: so many more in favour decide it; the rest need not be waited for. */
+  | { readonly type: "poll"; readonly poll: Poll; readonly needs: number }
+  /** Tell the others; nothing rests on its arrival. */
+  | { readonly type: "tell"; readonly message: Decided; readonly to: Founders };
+
+export type Step = StepOf<Effect>;
+
+type Question =
+  | Pick<Extract<Poll["message"], { kind: "prepare" }>, "kind" | "decree" | "ballot" | "members">
+  | Pick<Extract<Poll["message"], { kind: "accept" }>, "kind" | "ballot" | "members" | "founding">;
+
+/** This node's votes; those of one that has never voted are blank. */
+export function votesOf({ kept }: State): Votes {
+  return kept.votes ?? noVotes;
+}
+
+/** This node as it answers messages. */
+export function acceptorOf(rules: Rules, state: State): Acceptor {
+  const { incarnation, marker, stamp } = state.kept;
+  return {
+    key: rules.key,
+    incarnation,
+    voter: rules.voter && rules.genesis !== "never",
+    expect: rules.expect,
+    used: state.data === "present" && marker === null && stamp === null,
+    marker,
+    votes: votesOf(state),
+  };
+}
+
+export function withVotes(state: State, votes: Votes): State {
+  return votes === votesOf(state) ? state : { ...state, kept: { ...state.kept, votes } };
+}
+
+/**
+ * Another agent says something about a decree, at any time. The shell syncs `kept`, where it is another than before,
+ * before it sends the reply.
+ */
+export function vote(
+  rules: Rules,
+  state: State,
+  message: Message,
+): { readonly state: State; readonly reply: Reply } {
+  const { votes, reply } = answer(acceptorOf(rules, state), message);
+  return { state: withVotes(state, votes), reply };
+}
+
+/** This node votes itself, and syncs that, before it asks the others. */
+export function ask(
+  rules: Rules,
+  state: State,
+  { id, incarnation, agent_addr }: PeerRef,
+  question: Question,
+): Step {
+  const message: Poll["message"] = {
+    v: VERSION,
+    key: rules.key,
+    from: { id, incarnation, agent_addr },
+    ...question,
+  };
+  const to = message.members.filter((m) => m.incarnation !== incarnation);
+  const asked = isListed(message.members, incarnation);
+  const own = asked ? vote(rules, state, message) : { state, reply: null };
+  const poll: Poll = { message, to, own: own.reply };
+  if (own.reply?.kind === "rejected")
+    return wait(state, { on: "votes", ...againstIn({ ...poll, to: [] }, []) });
+  const phase = { at: "saving", before: "poll", poll } as const;
+  return { state: { ...own.state, phase }, effects: [{ type: "save", kept: own.state.kept, aside: null }] };
+}
+
+/** Above every ballot that this node has promised, or that anybody who answered has seen; so it is never used twice. */
+export function nextBallot(state: State, { hellos }: Heard): Ballot {
+  const seen = Math.max(roundOf(votesOf(state)), highestRound(hellos));
+  return { round: seen + 1, incarnation: state.kept.incarnation };
+}
+
+/** The genesis that this node proposes where it is free to. */
+export function own(state: State): Founding {
+  return { genesis_id: votesOf(state).candidate ?? "", owner: state.kept.incarnation };
+}
+
+/** The genesis is decided. Its owner opens; everybody else sets aside what it has initialised, and waits for that. */
+export function founded(state: State, members: Founders, founding: Founding): Step {
+  const { incarnation, stamp } = state.kept;
+  if (founding.owner === incarnation) return take(state, genesisOf(members, founding, "single"));
+  if (stamp !== null) return park(state, stamp.claim_id);
+  const owner = members.find((m) => m.incarnation === founding.owner);
+  return owner === undefined
+    ? wait(state, { on: "founders", founders: members })
+    : wait(state, { on: "owner", owner, genesisId: founding.genesis_id });
+}
+
+/** All founders start with the identical list, so the list is the genesis: its id is made of it (a UUID of version 8). */
+export function symmetric(founders: Founders): Sealed {
+  const hash = memberHash(founders);
+  const id = `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
+  const [first] = founders;
+  return genesisOf(founders, { genesis_id: id, owner: first?.incarnation ?? "" }, "symmetric");
+}
+
+/** The record that a store would hold. */
+function genesisOf(
+  founders: Founders,
+  { genesis_id, owner }: Founding,
+  formation: Sealed["formation"],
+): Sealed {
+  const members = [...founders].sort(byIdentity);
+  return {
+    v: VERSION,
+    state: "sealed",
+    init_id: genesis_id,
+    birth: 1,
+    expect: members.length,
+    gen: 1,
+    claim_id: genesis_id,
+    genesis_id,
+    node: members.find((m) => m.incarnation === owner)?.id ?? "",
+    incarnation: owner,
+    formation,
+    members,
+    hash: memberHash(members),
+  };
+}
