@@ -16,7 +16,7 @@ import { agentApp } from "./http.ts";
 import { openDataDir } from "./identity.ts";
 import { type Node, openNode } from "./node.ts";
 import type { Notify } from "./notify.ts";
-import { callerOf, type Listening, listen } from "./server.ts";
+import { callerOf, type Listening } from "./server.ts";
 
 export type AgentDeps = NodeDeps & {
   /** Loads and opens the provider; calls no store yet. */
@@ -53,6 +53,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps, stop: Abort
       config.dataDir,
       { key: config.disco.key, nodeId: config.nodeId, hostName: deps.hostName },
       deps.uuid,
+      deps.machine,
     );
     opened.push(dataDir.close);
     const database = await openDatabase(config, deps, dataDir.identity.nodeId);
@@ -119,7 +120,7 @@ async function closeProvider(provider: Provider, { pacing }: AgentDeps): Promise
 
 async function serve(
   config: AgentConfig,
-  { log, pacing }: AgentDeps,
+  { log, pacing, machine }: AgentDeps,
   node: Node,
   { stopping, left }: { readonly stopping: AbortSignal; readonly left: () => void },
 ): Promise<Listening> {
@@ -157,7 +158,12 @@ async function serve(
     },
     callerOf,
   );
-  return listen({ app, addr: config.httpAddr, tls: await credentials.serverTls(), clock: pacing.clock });
+  return machine.listen({
+    app,
+    addr: config.httpAddr,
+    tls: await credentials.serverTls(),
+    clock: pacing.clock,
+  });
 }
 
 type Running = {

@@ -8,6 +8,7 @@ import type { Hello, Member, MemberRef } from "../core/model.ts";
 import type { Lookup } from "../core/provider.ts";
 import { type Answers, presume, type Tally } from "../core/quorum.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Disk } from "../lib/files.ts";
 import { lookAt } from "./database.ts";
 import { type Looks, openNative } from "./native.ts";
 import type { Peers } from "./peers.ts";
@@ -20,6 +21,7 @@ const FIRST_HOLDERS = 3;
 export type AskingOptions = {
   readonly rules: Rules;
   readonly dbDataDir: string | null;
+  readonly disk: Disk;
   readonly peers: Peers;
   readonly clock: Clock;
   readonly self: () => MemberRef;
@@ -29,7 +31,7 @@ export type AskingOptions = {
 /** What one round is about. `impatient`: this node has waited for those before it long enough. */
 export type Round = { readonly state: State; readonly about: Question; readonly impatient: boolean };
 
-export function openAsking({ rules, dbDataDir, peers, clock, self, database }: AskingOptions) {
+export function openAsking({ rules, dbDataDir, disk, peers, clock, self, database }: AskingOptions) {
   const native = openNative(database, clock);
   let claimerSilentSince: { claim: string; at: number } | null = null;
 
@@ -85,7 +87,7 @@ export function openAsking({ rules, dbDataDir, peers, clock, self, database }: A
     ]);
     return {
       self: self(),
-      data: await lookAt(dbDataDir),
+      data: await lookAt(dbDataDir, disk),
       registered: members.map(({ id, incarnation }) => ({ id, incarnation })),
       hellos,
       problems: peers.problems(),

@@ -106,6 +106,7 @@ async function openParts(options: BesideOptions) {
     incarnation: () => self().incarnation,
     clock: pacing.clock,
     log: part("database"),
+    disk: dataDir.disk,
   });
   const starting = openStarting({
     ...options,

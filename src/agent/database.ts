@@ -2,21 +2,19 @@
  * The database's directory as an agent without an adapter sees it: looked at, never into, to tell blank
  * from used, and set aside whole when a claim is lost.
  */
-import type { Stats } from "node:fs";
-import { chmod, chown, lstat, mkdir, readdir, rename, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import type { Data } from "../core/quorum.ts";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
-import { asName, syncDirectory } from "../lib/files.ts";
+import { asName, type Disk, systemDisk } from "../lib/files.ts";
 
 export type Parked = { readonly problem: string; readonly commands: readonly string[] } | null;
 
 /** `unknown` where no directory was named, `empty` where it is missing or has no entry. Throws `disk` when it cannot tell. */
-export async function lookAt(dir: string | null): Promise<Data> {
+export async function lookAt(dir: string | null, disk: Disk = systemDisk): Promise<Data> {
   if (dir === null) return "unknown";
   try {
     // A file system's own lost+found is not a database's.
-    return (await readdir(dir)).some((name) => name !== "lost+found") ? "present" : "empty";
+    return (await disk.list(dir)).some((name) => name !== "lost+found") ? "present" : "empty";
   } catch (error) {
     if (codeOf(error) === "ENOENT") return "empty";
     throw new RollcallError("disk", `look at the database's directory ${dir}: ${reason(error)}`, {
@@ -30,10 +28,10 @@ export async function lookAt(dir: string | null): Promise<Data> {
  * deleted. Null when done or when there was nothing in it; otherwise (a mount point, a missing right) what
  * stood in the way and the commands that do it by hand.
  */
-export async function park(dir: string | null, claimId: string): Promise<Parked> {
-  if (dir === null || (await lookAt(dir)) === "empty") return null;
+export async function park(dir: string | null, claimId: string, disk: Disk = systemDisk): Promise<Parked> {
+  if (dir === null || (await lookAt(dir, disk)) === "empty") return null;
   const from = resolve(dir);
-  const to = await freeName(`${from}.discarded-${asName(claimId)}`);
+  const to = await freeName(disk, `${from}.discarded-${asName(claimId)}`);
   const byHand = (problem: string): Parked => ({
     problem,
     commands: [
@@ -42,11 +40,11 @@ export async function park(dir: string | null, claimId: string): Promise<Parked>
     ],
   });
   try {
-    const [own, above] = await Promise.all([stat(from), stat(dirname(from))]);
+    const [own, above] = await Promise.all([disk.standing(from), disk.standing(dirname(from))]);
     if (own.dev !== above.dev) return byHand(`${basename(from)} is a mount point and cannot be renamed`);
-    await rename(from, to);
-    await makeLike(from, own);
-    await syncDirectory(join(from, ".."));
+    await disk.rename(from, to);
+    await disk.make(from, own);
+    await disk.sync(dirname(from));
     return null;
   } catch (error) {
     return byHand(`rename ${from}: ${reason(error)}`);
@@ -54,21 +52,12 @@ export async function park(dir: string | null, claimId: string): Promise<Parked>
 }
 
 /** The first of `path`, `path-2`, `path-3` that is not there: one claim may be set aside more than once. */
-async function freeName(path: string): Promise<string> {
+async function freeName(disk: Disk, path: string): Promise<string> {
+  const taken = new Set(await disk.list(dirname(path)).catch(() => []));
   for (let n = 1; ; n++) {
     const name = n === 1 ? path : `${path}-${n}`;
-    if ((await lstat(name).catch(() => null)) === null) return name;
+    if (!taken.has(basename(name))) return name;
   }
-}
-
-/** An empty directory that the database can use as it used the old one, whoever this process is. */
-async function makeLike(path: string, { mode, uid, gid }: Stats): Promise<void> {
-  await mkdir(path);
-  const made = await stat(path);
-  // Only root may; anybody else's database most likely runs as the same user.
-  if (made.uid !== uid || made.gid !== gid) await chown(path, uid, gid).catch(() => {});
-  // After the owner: giving a directory away takes set-id bits off. And not by mkdir, whose mode the umask cuts.
-  await chmod(path, mode & 0o7777);
 }
 
 function quote(path: string): string {

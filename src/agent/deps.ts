@@ -1,8 +1,10 @@
 /** What a node needs of the world, given by whoever starts it. */
 import type { Log } from "../lib/log.ts";
 import type { Pacing } from "../lib/loop.ts";
+import type { Machine } from "./machine.ts";
 
 export type NodeDeps = {
+  readonly machine: Machine;
   readonly pacing: Pacing;
   readonly uuid: () => string;
   readonly log: Log;

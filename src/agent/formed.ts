@@ -6,7 +6,7 @@ import * as z from "zod";
 import { decode } from "../core/model.ts";
 import { type DatabaseMember, lists, type NodeReport } from "../core/node-report.ts";
 import type { Clock } from "../lib/clock.ts";
-import { readIfThere } from "../lib/files.ts";
+import { type Disk, readIfThere, systemDisk } from "../lib/files.ts";
 import { openKeptFile } from "../lib/kept-file.ts";
 import type { Log } from "../lib/log.ts";
 
@@ -31,10 +31,12 @@ export type FormedOptions = {
   readonly incarnation: () => string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly disk?: Disk;
 };
 
-export async function openFormed({ path, nodeId, incarnation, clock, log }: FormedOptions) {
-  const text = await readIfThere(path).catch(() => null);
+export async function openFormed(options: FormedOptions) {
+  const { path, nodeId, incarnation, clock, log, disk = systemDisk } = options;
+  const text = await readIfThere(path, disk).catch(() => null);
   const kept = text === null ? null : decode(Formed, text);
   let formed: { readonly incarnation: string; readonly members: readonly DatabaseMember[] } | null = kept?.ok
     ? kept.value
@@ -44,6 +46,7 @@ export async function openFormed({ path, nodeId, incarnation, clock, log }: Form
     text: () => formed && `${JSON.stringify({ v: 1, ...formed })}\n`,
     clock,
     log,
+    disk,
   });
   return {
     /** Null: this node's database has never listed itself. */

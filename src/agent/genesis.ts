@@ -55,9 +55,14 @@ export type Store = { readonly provider: Provider; readonly register: Register }
 export async function openGenesis(options: GenesisOptions) {
   const { rules, dataDir, pacing, uuid, log } = options;
   const { clock, random } = pacing;
-  const asking = openAsking({ ...options, clock, database: options.database ?? null });
+  const asking = openAsking({
+    ...options,
+    clock,
+    disk: dataDir.disk,
+    database: options.database ?? null,
+  });
   const wake = bell();
-  let state: State = initial(dataDir.identity.kept, await lookAt(options.dbDataDir));
+  let state: State = initial(dataDir.identity.kept, await lookAt(options.dbDataDir, dataDir.disk));
   let doing: Effect | null = null;
   /** Since when those before this node in the order could have claimed. */
   let turnSince: number | null = null;
@@ -145,7 +150,7 @@ export async function openGenesis(options: GenesisOptions) {
         return { type: "initialised", failed: !result.ok };
       }
       case "park":
-        return { type: "parked", failure: await park(options.dbDataDir, effect.claimId) };
+        return { type: "parked", failure: await park(options.dbDataDir, effect.claimId, dataDir.disk) };
       case "settle":
         return { type: "wake" };
       default:

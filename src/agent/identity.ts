@@ -2,18 +2,16 @@
  * The data directory: who this node is and what it has promised, in one synced file, and a lock against a
  * second agent. A file that cannot be read is never guessed at: it is an error that says what to do.
  */
-import { statSync, unlinkSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { connect, createServer, type Server } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
-import { LOCK } from "../config.ts";
 import type { Kept } from "../core/genesis-state.ts";
 import { blank } from "../core/genesis-steps.ts";
 import { decode, Sealed, VERSION } from "../core/model.ts";
 import { Votes } from "../core/votes.ts";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
-import { asName, readIfThere, syncDirectory, writeSynced } from "../lib/files.ts";
+import { asName, type Disk, readIfThere, systemDisk, writeSynced } from "../lib/files.ts";
+import { lockDirectory } from "./lock.ts";
+import type { Machine } from "./machine.ts";
 
 const text = z.string().min(1);
 const Identity = z.looseObject({
@@ -39,6 +37,8 @@ export type DataDir = {
   /** Syncs `kept`, after keeping `aside` (a marker that is given up) in a file of its own. Throws `disk`. */
   save(kept: Kept, aside: Sealed | null): Promise<void>;
   readonly path: (name: string) => string;
+  /** The disk it is on, and the database's directory as well. */
+  readonly disk: Disk;
   /** Frees the lock. Safe twice. */
   close(): Promise<void>;
 };
@@ -52,13 +52,14 @@ export async function openDataDir(
   dir: string,
   given: { readonly key: string; readonly nodeId: string | null; readonly hostName: string },
   uuid: () => string,
+  { disk, lock }: Pick<Machine, "disk" | "lock"> = { disk: systemDisk, lock: lockDirectory },
 ): Promise<DataDir> {
-  await makeDir(dir).catch((error: unknown) => {
+  await makeDir(dir, disk).catch((error: unknown) => {
     throw new RollcallError("disk", `make the data directory ${dir}: ${reason(error)}`, { cause: error });
   });
   const unlock = await lock(dir);
   try {
-    const kept = await readIdentity(dir);
+    const kept = await readIdentity(dir, disk);
     if (kept !== null && given.nodeId !== null && kept.nodeId !== given.nodeId)
       throw new RollcallError(
         "usage",
@@ -78,19 +79,25 @@ export async function openDataDir(
       writeSynced(
         join(dir, FILE),
         `${JSON.stringify({ v: VERSION, key: identity.key, node_id: identity.nodeId, ...next })}\n`,
+        disk,
       );
     if (kept === null) {
       await write(identity.kept);
-      await syncDirectory(join(dir, ".."));
+      await disk.sync(join(dir, ".."));
     }
     return {
       identity,
       save: async (next, aside) => {
         if (aside !== null)
-          await writeSynced(join(dir, `marker.${asName(aside.genesis_id)}.json`), JSON.stringify(aside));
+          await writeSynced(
+            join(dir, `marker.${asName(aside.genesis_id)}.json`),
+            JSON.stringify(aside),
+            disk,
+          );
         await write(next);
       },
       path: (name) => join(dir, name),
+      disk,
       close: unlock,
     };
   } catch (error) {
@@ -100,21 +107,21 @@ export async function openDataDir(
 }
 
 /** Node's own recursive mkdir never ends where an existing parent takes no directories, as in /proc. */
-async function makeDir(dir: string): Promise<void> {
+async function makeDir(dir: string, disk: Disk): Promise<void> {
   try {
-    await mkdir(dir, { mode: 0o700 });
+    await disk.make(dir);
   } catch (error) {
     if (codeOf(error) === "EEXIST") return;
     const above = dirname(resolve(dir));
     if (codeOf(error) !== "ENOENT" || above === resolve(dir)) throw error;
-    await makeDir(above);
-    await mkdir(dir, { mode: 0o700 });
+    await makeDir(above, disk);
+    await disk.make(dir);
   }
 }
 
 /** The genesis kept in a data directory, or null when there is none. Takes no lock. Throws `disk` or `damaged`. */
 export async function readMarker(dir: string, key: string): Promise<Sealed | null> {
-  const identity = await readIdentity(dir);
+  const identity = await readIdentity(dir, systemDisk);
   if (identity === null) return null;
   checkKey(dir, identity, key);
   return identity.kept.marker;
@@ -129,9 +136,9 @@ function checkKey(dir: string, kept: Identity, key: string): void {
 
 const FILE = "identity.json";
 
-async function readIdentity(dir: string): Promise<Identity | null> {
+async function readIdentity(dir: string, disk: Disk): Promise<Identity | null> {
   const path = join(dir, FILE);
-  const content = await readIfThere(path);
+  const content = await readIfThere(path, disk);
   if (content === null) return null;
   const decoded = decode(Identity, content);
   if (!decoded.ok)
@@ -140,75 +147,4 @@ async function readIdentity(dir: string): Promise<Identity | null> {
     });
   const { key, node_id: nodeId, incarnation, claim, stamp, marker, opened, votes } = decoded.value;
   return { key, nodeId, kept: { incarnation, claim, stamp, marker, opened, votes } };
-}
-
-/**
- * A Unix socket in the directory: the kernel frees it when the process ends in whatever way, it holds across
- * containers that share the volume, and needs no process ids. A socket nobody answers is a dead agent's.
- */
-async function lock(dir: string): Promise<() => Promise<void>> {
-  const path = join(dir, LOCK.name);
-  if (Buffer.byteLength(path) > LOCK.mostPathBytes)
-    throw new RollcallError("usage", `-data-dir: ${dir} is too long for the lock in it`, {
-      hint: "use a path of at most 85 bytes, or a relative one",
-    });
-  // Whoever connects only wants to know that somebody is there. A connection left open would hold the end up.
-  const server = createServer((socket) => socket.destroy());
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const failure = await listenAt(server, path);
-    if (failure === null) {
-      server.on("error", () => {});
-      server.unref();
-      return () => new Promise((resolve) => server.close(() => resolve()));
-    }
-    if (codeOf(failure) !== "EADDRINUSE")
-      throw new RollcallError("disk", `lock ${dir}: ${reason(failure)}`, { cause: failure });
-    if (!(await removeDead(path))) break;
-  }
-  throw new RollcallError("locked", `-data-dir: ${dir} is in use by another agent`, {
-    hint: "give every agent its own data directory",
-  });
-}
-
-/** How often a lock that is free when looked at may be gone to another before this agent gives up. */
-const MOST_TRIES = 5;
-
-function listenAt(server: Server, path: string): Promise<Error | null> {
-  return new Promise((resolve) => {
-    server.once("error", resolve);
-    server.listen(path, () => {
-      server.removeListener("error", resolve);
-      resolve(null);
-    });
-  });
-}
-
-/** True once no dead agent's socket is there. False when somebody answers, or the socket cannot be asked. */
-function removeDead(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const seen = stampOf(path);
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.once("error", (error) => {
-      if (codeOf(error) === "ENOENT") return resolve(true);
-      // A full queue of connections, a missing right: not a sign of death.
-      if (codeOf(error) !== "ECONNREFUSED") return resolve(false);
-      try {
-        // Looked at again and removed in one breath: another agent may have taken its place since.
-        if (seen !== null && stampOf(path) === seen) unlinkSync(path);
-        resolve(true);
-      } catch (cause) {
-        reject(new RollcallError("disk", `lock: remove ${path}: ${reason(cause)}`, { cause }));
-      }
-    });
-  });
-}
-
-/** Tells one file at a path from another that replaced it, also where inode numbers are used again; null: none there. */
-function stampOf(path: string): string | null {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? null : `${found.ino} ${found.ctimeNs}`;
 }

@@ -14,7 +14,6 @@ import { openCluster } from "./cluster.ts";
 import { openCredentials } from "./credentials.ts";
 import type { NodeDeps } from "./deps.ts";
 import { openGenesis } from "./genesis.ts";
-import { runHook } from "./hooks.ts";
 import type { DataDir } from "./identity.ts";
 import type { Looks } from "./native.ts";
 import { openOutcome } from "./outcome.ts";
@@ -27,6 +26,7 @@ import { openStoreWatch } from "./watch.ts";
 /** Wires a node whose data directory is open. */
 export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: DataDir, database: Database) {
   const { pacing, uuid, log } = deps;
+  const { disk, openClient } = deps.machine;
   const { clock } = pacing;
   const part = (name: string) => log.child({ part: name });
   const { nodeId, kept } = dataDir.identity;
@@ -36,14 +36,11 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   // The incarnation changes when the database's disk turns out to be another one.
   let incarnation = () => kept.incarnation;
   const self = selfOf(config, nodeId, () => incarnation());
-  const client = openPeerClient({ key: rules.key, self, credentials, uuid });
-  const peers = openPeers({ path: dataDir.path("peers.json"), clock, client, log: part("peers"), self });
+  const client = openPeerClient({ key: rules.key, self, credentials, uuid, openClient });
+  const path = dataDir.path("peers.json");
+  const peers = openPeers({ path, clock, client, log: part("peers"), self, disk });
   await peers.load();
-  const { outcome, keptOutcome } = await openKeptOutcome(
-    dataDir.path("outcome.json"),
-    clock,
-    part("outcome"),
-  );
+  const { outcome, keptOutcome } = await openKeptOutcome(dataDir, clock, part("outcome"));
   let noticed = "";
 
   const genesis = await openGenesis({
@@ -55,8 +52,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     uuid,
     self,
     log: part("genesis"),
-    onInit: (record, signal) =>
-      runHook(config.hooks.init ?? [], initPayload(record, self()), { clock, signal, env: deps.hookEnv }),
+    onInit: initHook(config, deps, self),
     registered: () => registration.state().at === "held",
     database: looksOf(database, (signal) => beside.look(signal)),
     settled(settled) {
@@ -143,12 +139,13 @@ function selfOf({ db, httpAdvAddr }: AgentConfig, id: string, incarnation: () =>
 }
 
 /** The outcome, and the file that carries its revision to the next agent; a damaged file costs only that. */
-async function openKeptOutcome(path: string, clock: Clock, log: Log) {
-  const text = await readIfThere(path).catch(() => null);
+async function openKeptOutcome({ path: within, disk }: DataDir, clock: Clock, log: Log) {
+  const path = within("outcome.json");
+  const text = await readIfThere(path, disk).catch(() => null);
   const earlier = text === null ? null : decode(Outcome, text);
   const outcome = openOutcome(earlier?.ok ? earlier.value : null, () => keptOutcome.changed());
   const now = () => outcome.current() && `${JSON.stringify(outcome.current())}\n`;
-  const keptOutcome = openKeptFile({ path, text: now, clock, log });
+  const keptOutcome = openKeptFile({ path, text: now, clock, log, disk });
   return { outcome, keptOutcome };
 }
 
@@ -162,6 +159,16 @@ function rulesOf(config: AgentConfig, nodeId: string): Rules {
     formation: config.formation,
     initialises: config.hooks.init !== null,
   };
+}
+
+/** Runs `-on-init` for the claim that a record shows. */
+function initHook({ hooks }: AgentConfig, { machine, pacing, hookEnv }: NodeDeps, self: () => MemberRef) {
+  return (record: GenesisRecord | null, signal: AbortSignal) =>
+    machine.runHook(hooks.init ?? [], initPayload(record, self()), {
+      clock: pacing.clock,
+      signal,
+      env: hookEnv,
+    });
 }
 
 function initPayload(record: GenesisRecord | null, node: MemberRef): Record<string, unknown> {

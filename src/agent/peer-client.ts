@@ -22,6 +22,8 @@ export type PeerClientOptions = {
   readonly self: () => PeerRef;
   readonly credentials: Credentials;
   readonly uuid: () => string;
+  /** Opens the way to others; the machine's own where it is not given. */
+  readonly openClient?: (tls: ClientTls | null) => Client;
 };
 
 /** Boot ids remembered; one that was forgotten costs one more request. */
@@ -46,7 +48,7 @@ type Said = { readonly answer: Answer; readonly signed: boolean };
 export function openPeerClient(options: PeerClientOptions) {
   const { key, self, credentials, uuid } = options;
   const bootIds = new Map<string, string>();
-  const client = renewed(credentials);
+  const client = renewed(credentials, options.openClient ?? openClient);
   // One for all receivers: one agent may have several addresses.
   let counter = 0;
 
@@ -113,7 +115,7 @@ export function openPeerClient(options: PeerClientOptions) {
 export type PeerClient = ReturnType<typeof openPeerClient>;
 
 /** A client with the certificates of this moment. One that is replaced ends the calls it still carries. */
-function renewed(credentials: Credentials) {
+function renewed(credentials: Credentials, open: (tls: ClientTls | null) => Client) {
   let client: Client | null = null;
   let builtFrom = "";
   return {
@@ -122,7 +124,7 @@ function renewed(credentials: Credentials) {
       const from = JSON.stringify(tls);
       if (client === null || from !== builtFrom) {
         client?.close();
-        client = openClient(tls);
+        client = open(tls);
         builtFrom = from;
       }
       return client;

@@ -9,7 +9,7 @@ import type { LeaderClaim } from "../core/leader-view.ts";
 import { decode, type Hello, type Member, PeerRef } from "../core/model.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reason } from "../lib/errors.ts";
-import { readIfThere } from "../lib/files.ts";
+import { type Disk, readIfThere, systemDisk } from "../lib/files.ts";
 import { openKeptFile } from "../lib/kept-file.ts";
 import type { Log } from "../lib/log.ts";
 import { bell, withDeadline } from "../lib/loop.ts";
@@ -37,10 +37,11 @@ export type PeersOptions = {
   readonly log: Log;
   /** This agent, as it is now. */
   readonly self: () => PeerRef;
+  readonly disk?: Disk;
 };
 
 export function openPeers(options: PeersOptions) {
-  const { clock, client, log, self } = options;
+  const { clock, client, log, self, disk = systemDisk } = options;
   let members: readonly Member[] = [];
   const others = new Map<string, PeerRef>();
   const contacts = new Map<string, Contact>();
@@ -52,6 +53,7 @@ export function openPeers(options: PeersOptions) {
     text: () => `${JSON.stringify({ v: 1, peers: [...others.values()] })}\n`,
     clock,
     log,
+    disk,
   });
 
   /** Makes room for one more by forgetting who was first known of those that did not answer; false: there is none. */
@@ -129,7 +131,7 @@ export function openPeers(options: PeersOptions) {
   return {
     /** Loads the cache. A damaged cache is an empty one: it is only a hint. */
     async load(): Promise<void> {
-      const text = await readIfThere(options.path).catch((error: unknown) => {
+      const text = await readIfThere(options.path, disk).catch((error: unknown) => {
         log.warn({ error: reason(error) }, "read the cached peers");
         return null;
       });

@@ -1,5 +1,6 @@
 /** `rollcall agent`: runs the sidecar until a signal ends it. */
 import { runAgent } from "../agent/agent.ts";
+import { thisMachine } from "../agent/machine.ts";
 import { openNotify } from "../agent/notify.ts";
 import type { AgentConfig } from "../config.ts";
 import { openLog } from "../lib/log.ts";
@@ -19,6 +20,7 @@ export async function run(config: AgentConfig, io: Io): Promise<number> {
   const ended = await runAgent(
     config,
     {
+      machine: thisMachine,
       pacing: io.pacing,
       uuid: io.uuid,
       log,

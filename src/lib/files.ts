@@ -1,27 +1,87 @@
 /** Files that survive a crash: written beside, synced, renamed, and the directory synced. */
-import { open, readFile, rename, stat, unlink } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { dirname } from "node:path";
 import { codeOf, RollcallError, reason } from "./errors.ts";
+
+/** Who may use a directory, and which file system it is on. */
+export type Standing = {
+  readonly dev: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+};
+
+/**
+ * A file system, as far as promises are kept on it. Everything fails with the system's own error and code.
+ * Nothing is durable before its `sync`: the text of a file by its own, its name by its directory's.
+ */
+export type Disk = {
+  read(path: string): Promise<string>;
+  /** Makes or replaces a file of this process's own user. */
+  write(path: string, text: string): Promise<void>;
+  /** Makes a file's text durable, or the names in a directory. */
+  sync(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  list(directory: string): Promise<readonly string[]>;
+  /** Makes a directory of this process's own user, or one that stands like another, whoever this process is. */
+  make(directory: string, like?: Standing): Promise<void>;
+  standing(directory: string): Promise<Standing>;
+};
+
+/** The machine's own. */
+export const systemDisk: Disk = {
+  read: (path) => readFile(path, "utf8"),
+  write: (path, text) => writeFile(path, text, { mode: 0o600 }),
+  async sync(path) {
+    const file = await open(path, "r");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  },
+  rename,
+  remove: unlink,
+  list: (directory) => readdir(directory),
+  async make(directory, like) {
+    await mkdir(directory, { mode: 0o700 });
+    if (like === undefined) return;
+    const made = await stat(directory);
+    // Only root may; anybody else's database most likely runs as the same user.
+    if (made.uid !== like.uid || made.gid !== like.gid)
+      await chown(directory, like.uid, like.gid).catch(() => {});
+    // After the owner: giving a directory away takes set-id bits off. And not by mkdir, whose mode the umask cuts.
+    await chmod(directory, like.mode & 0o7777);
+  },
+  standing: (directory) => stat(directory),
+};
 
 /**
  * Replaces `path` so that after a crash at any point it holds either the old or the new text, and the new
  * one once this has returned. Throws `disk` when any step fails; the old text is then still there, or, where
  * only the directory could not be synced, the new one, which a crash may undo. One write to a path at a time.
  */
-export async function writeSynced(path: string, text: string): Promise<void> {
+export async function writeSynced(path: string, text: string, disk: Disk = systemDisk): Promise<void> {
   const beside = `${path}.new`;
   try {
-    const file = await open(beside, "w", 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(beside, path);
-    await syncDirectory(dirname(path));
+    await disk.write(beside, text);
+    await disk.sync(beside);
+    await disk.rename(beside, path);
+    await disk.sync(dirname(path));
   } catch (error) {
-    await unlink(beside).catch(() => {});
+    await disk.remove(beside).catch(() => {});
     throw new RollcallError("disk", `write ${path}: ${reason(error)}`, { cause: error });
   }
 }
@@ -31,20 +91,10 @@ export function asName(id: string): string {
   return encodeURIComponent(id).slice(0, 128);
 }
 
-/** Makes a rename or a new entry in `path` durable. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
 /** The text of a file, or null when there is none. Throws `disk` for anything else. */
-export async function readIfThere(path: string): Promise<string | null> {
+export async function readIfThere(path: string, disk: Disk = systemDisk): Promise<string | null> {
   try {
-    return await readFile(path, "utf8");
+    return await disk.read(path);
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
     throw new RollcallError("disk", `read ${path}: ${reason(error)}`, { cause: error });

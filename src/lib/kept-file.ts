@@ -1,7 +1,7 @@
 /** A small file that follows a value in memory, a moment behind. */
 import type { Clock } from "./clock.ts";
 import { reason } from "./errors.ts";
-import { writeSynced } from "./files.ts";
+import { type Disk, systemDisk, writeSynced } from "./files.ts";
 import type { Log } from "./log.ts";
 import { bell } from "./loop.ts";
 
@@ -15,16 +15,17 @@ export type KeptFileOptions = {
   readonly text: () => string | null;
   readonly clock: Clock;
   readonly log: Log;
+  readonly disk?: Disk;
 };
 
 /** `run` writes whenever `changed` was called and the text is another. A disk that fails is only said: nothing rests on the file. */
-export function openKeptFile({ path, text, clock, log }: KeptFileOptions) {
+export function openKeptFile({ path, text, clock, log, disk = systemDisk }: KeptFileOptions) {
   const due = bell();
   let written: string | null = null;
   const write = async (): Promise<void> => {
     const now = text();
     if (now === null || now === written) return;
-    await writeSynced(path, now).then(
+    await writeSynced(path, now, disk).then(
       () => {
         written = now;
       },

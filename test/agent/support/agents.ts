@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { runAgent } from "../../../src/agent/agent.ts";
+import { thisMachine } from "../../../src/agent/machine.ts";
 import type { AgentConfig, DatabaseConfig, HooksConfig } from "../../../src/config.ts";
 import type { Explanation } from "../../../src/core/explain.ts";
 import type { Outcome } from "../../../src/core/model.ts";
@@ -104,6 +105,7 @@ export async function startAgent(memory: Memory, options: AgentOptions = {}): Pr
   const ended = runAgent(
     configOf(id, dir, port, options.config),
     {
+      machine: thisMachine,
       pacing: { clock: options.clock ?? systemClock, random: Math.random },
       uuid: randomUUID,
       log,
