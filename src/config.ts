@@ -9,9 +9,17 @@ import { Formation } from "./core/model.ts";
 /** The lock in the data directory. It is a Unix socket, whose path may have 108 bytes on Linux and 104 elsewhere. */
 export const LOCK = { name: "agent.lock", mostPathBytes: 100 } as const;
 
-/** The stores that this release can look in. */
-export const DiscoMode = z.enum(["consul-kv", "etcd-kv", "disco"]);
+/** Where this release can look for peers: the values of `-disco-mode`. */
+export const DiscoMode = z.enum(["consul-kv", "etcd-kv", "disco", "dns", "dns-srv"]);
 export type DiscoMode = z.infer<typeof DiscoMode>;
+
+/** The modes of providers: those, and the one that `-join` makes. */
+export type ProviderMode = DiscoMode | "static";
+
+/** Whether agents have a store in this mode that keeps one record for all. Without it they agree among themselves. */
+export function hasStore(mode: ProviderMode): boolean {
+  return mode === "consul-kv" || mode === "etcd-kv" || mode === "disco";
+}
 
 /** Who may create the genesis record: any empty voter, only `rollcall genesis init`, or nobody here. */
 export const GenesisMode = z.enum(["auto", "strict", "never"]);
@@ -60,7 +68,8 @@ export const Settings = z.strictObject({
   disco_key: clusterKey.nullable(),
   disco_id: clusterKey.nullable(),
   disco_url: text,
-  /** Null: an agent expects 1, and a genesis command is not told. */
+  join: text,
+  /** Null: an agent with a store expects 1, and a genesis command is not told. */
   bootstrap_expect: z.int().nullable(),
   bootstrap_expect_timeout: z.number(),
   exit_on_timeout: z.boolean(),
@@ -109,9 +118,9 @@ export const Settings = z.strictObject({
 });
 export type Settings = z.infer<typeof Settings>;
 
-/** Which store, where in it, and how to reach it. */
+/** Where peers are found: which store or resolver, how to reach it, and the cluster's key. */
 export type DiscoConfig = {
-  readonly mode: DiscoMode;
+  readonly mode: ProviderMode;
   readonly key: string;
   /** The provider's configuration, checked by its schema. May hold secrets: never print or log it. */
   readonly provider: Readonly<Record<string, unknown>>;
@@ -217,7 +226,7 @@ export type ClientConfig = {
  * `value` is what `openProvider` takes.
  */
 export type ProviderCheck = (
-  mode: DiscoMode,
+  mode: ProviderMode,
   value: Readonly<Record<string, unknown>>,
 ) => Promise<
   | { readonly ok: true; readonly value: Readonly<Record<string, unknown>> }

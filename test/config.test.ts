@@ -42,6 +42,7 @@ async function configOf(flags: string, more: { terminal?: boolean } = {}) {
 
 const etcd = "-disco-mode=etcd-kv";
 const disco = "-disco-mode=disco -disco-url=http://disco:4300 -disco-id=abc";
+const NO_STORE = "is required without a store; the number of voters that create the cluster";
 const tls = "-tls-cert=cert.pem -tls-key=key.pem";
 
 describe("an agent's configuration", () => {
@@ -129,12 +130,45 @@ describe("an agent's configuration", () => {
     `${etcd} -data-dir=data -db-data-dir=not-there-yet`,
     `${etcd} -data-dir=/x/a -db-data-dir=/x/..a`,
     `${etcd} -data-dir=${"d".repeat(89)}`,
+    "-disco-mode=dns -bootstrap-expect=3 -genesis=never",
+    "-disco-mode=dns-srv -non-voter",
+    "-join=a -non-voter -genesis=never",
   ])("takes %s", async (flags) => {
     await expect(configOf(flags)).resolves.toBeTruthy();
   });
 
   it.each([
-    ["", "-disco-mode: is required; one of consul-kv, etcd-kv, disco"],
+    ["-join=self", [], 1],
+    ["-join=self -bootstrap-expect=1", [], 1],
+    ["-join=10.0.0.1,node2:4200,[::1] -bootstrap-expect=3", ["10.0.0.1", "node2:4200", "[::1]"], 3],
+    ["-join=a,b -non-voter", ["a", "b"], 1],
+  ] as const)("takes %s as agents that are given", async (flags, addresses, expect_) => {
+    const { disco, bootstrapExpect } = await configOf(flags);
+    expect(disco).toEqual({ mode: "static", key: "rollcall", provider: { addresses } });
+    expect(bootstrapExpect).toBe(expect_);
+  });
+
+  it.each([
+    [
+      "",
+      "-disco-mode: is required; one of consul-kv, etcd-kv, disco, dns, dns-srv; or -join with the agents",
+    ],
+    [`${etcd} -join=a`, "-join: does not go with -disco-mode=etcd-kv; leave one of the two out"],
+    ["-join=a,self -bootstrap-expect=2", "-join: self stands alone, for a single node"],
+    ["-join=a,,b -bootstrap-expect=2", '-join: "a,,b" has an empty place between commas'],
+    ["-join=a:x -bootstrap-expect=2", '-join: "a:x" must have a port from 1 to 65535'],
+    ["-join=http://a -bootstrap-expect=2", '-join: "http://a" must be host:port, without a scheme'],
+    ['-join=a -disco-config={"name":"x"}', "-disco-config: belongs to -disco-mode, not to -join"],
+    ["-join=a -disco-id=x", "-disco-id: belongs to -disco-mode=disco, not to -join"],
+    ["-join=a,b", `-bootstrap-expect: ${NO_STORE}`],
+    ["-disco-mode=dns", `-bootstrap-expect: ${NO_STORE}`],
+    ["-disco-mode=dns-srv", `-bootstrap-expect: ${NO_STORE}`],
+    ["-join=self -bootstrap-expect=3", "-bootstrap-expect: 3 does not go with -join=self"],
+    ["-join=self -genesis=strict", "-genesis: strict does not go with -join: no store keeps the record"],
+    [
+      "-disco-mode=dns -bootstrap-expect=3 -genesis=strict",
+      "-genesis: strict does not go with -disco-mode=dns: no store",
+    ],
     ["-disco-mode=disco", "-disco-url: is required with -disco-mode=disco"],
     ["-disco-mode=disco -disco-url=http://d", "-disco-id: is required with -disco-mode=disco"],
     [`${disco.replace("http", "ftp")}`, "-disco-url: must be a URL that begins with http:// or https://"],

@@ -53,8 +53,13 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "discover",
     summary: "looks once and prints the members and the genesis record",
-    about: "Writes nothing and registers nothing. A store that cannot be reached ends it with 1.",
-    examples: [`rollcall discover ${CONSUL}`, `rollcall discover ${CONSUL} -o=json`],
+    about:
+      "Writes nothing and registers nothing. Without a store it prints the agents' addresses and what is missing from them. A store or resolver that does not answer ends it with 1.",
+    examples: [
+      `rollcall discover ${CONSUL}`,
+      `rollcall discover ${CONSUL} -o=json`,
+      `rollcall discover -disco-mode=dns -disco-config='{"name":"rollcall.example.com"}'`,
+    ],
   },
   {
     name: "validate",

@@ -2,14 +2,13 @@
  * From settings to what an agent or a command works with. Every problem is one usage line; nothing touches the
  * world but through `ConfigDeps`.
  */
-import {
-  type AgentConfig,
-  type ClientConfig,
-  type DiscoConfig,
-  DiscoMode,
-  type ProviderCheck,
-  type Settings,
-  type TlsConfig,
+import type {
+  AgentConfig,
+  ClientConfig,
+  DiscoConfig,
+  ProviderCheck,
+  Settings,
+  TlsConfig,
 } from "../config.ts";
 import { type Address, isLoopback, isWildcard } from "../core/address.ts";
 import {
@@ -17,11 +16,15 @@ import {
   checkDirectories,
   checkDisco,
   checkFiles,
+  checkGenesis,
   checkHook,
   checkKeyPair,
   checkListening,
   checkTls,
   checkTlsPair,
+  expected,
+  joined,
+  providerMode,
 } from "./checks.ts";
 import { databasePart, hooksConfig, outputsConfig } from "./database.ts";
 import { type Files, usageError } from "./usage.ts";
@@ -37,6 +40,8 @@ export type ConfigDeps = {
 /** Everything for `rollcall agent`. Throws a usage error. */
 export async function agentConfig(s: Settings, deps: ConfigDeps): Promise<AgentConfig> {
   const disco = await discoConfig(s, deps);
+  const bootstrapExpect = expected(s, disco.mode);
+  checkGenesis(s, disco.mode);
   const httpAdvAddr = advertisedAddress(s);
   checkListening(s);
   checkTls(s);
@@ -51,7 +56,7 @@ export async function agentConfig(s: Settings, deps: ConfigDeps): Promise<AgentC
     httpAdvAddr,
     dataDir: s.data_dir,
     disco,
-    bootstrapExpect: s.bootstrap_expect ?? 1,
+    bootstrapExpect,
     bootstrapExpectTimeoutMs: s.bootstrap_expect_timeout,
     exitOnTimeout: s.exit_on_timeout,
     voter: !s.non_voter,
@@ -69,15 +74,20 @@ export async function agentConfig(s: Settings, deps: ConfigDeps): Promise<AgentC
   };
 }
 
-/** The store alone, for the commands that only work on it. Throws a usage error. */
+/** Where peers are found, for the commands that need no more. Throws a usage error. */
 export async function discoConfig(s: Settings, deps: ConfigDeps): Promise<DiscoConfig> {
-  const mode = s.disco_mode;
-  if (mode === null) throw usageError(`-disco-mode: is required; one of ${DiscoMode.options.join(", ")}`);
+  const mode = providerMode(s);
   checkDisco(s);
-  const whole = mode === "disco" ? { ...s.disco_config, url: s.disco_url, id: s.disco_id } : s.disco_config;
-  const checked = await deps.checkProviderConfig(mode, whole);
-  if (!checked.ok) throw usageError(`-disco-config: ${checked.problems.join("; ")}`);
+  const checked = await deps.checkProviderConfig(mode, providerSettings(s));
+  const flag = mode === "static" ? "-join" : "-disco-config";
+  if (!checked.ok) throw usageError(`${flag}: ${checked.problems.join("; ")}`);
   return { mode, key: s.disco_key ?? s.disco_id ?? "rollcall", provider: checked.value };
+}
+
+/** -disco-config, with what flags of their own say. */
+function providerSettings(s: Settings): Readonly<Record<string, unknown>> {
+  if (s.join !== null) return { addresses: joined(s.join) };
+  return s.disco_mode === "disco" ? { ...s.disco_config, url: s.disco_url, id: s.disco_id } : s.disco_config;
 }
 
 /** How to reach a running agent: -addr, else where the agent's own flags say it is. Throws a usage error. */

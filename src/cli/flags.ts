@@ -47,9 +47,9 @@ export const FLAGS: readonly Flag[] = [
     "disco-mode": {
       kind: "enum",
       word: "MODE",
-      values: ["consul-kv", "etcd-kv", "disco"],
-      defaultText: "required",
-      meaning: "where the peers are found and the genesis is agreed upon",
+      values: ["consul-kv", "etcd-kv", "disco", "dns", "dns-srv"],
+      defaultText: "required unless -join is given",
+      meaning: "where the peers are found and, where that is a store, the genesis is agreed upon",
     },
     "disco-config": {
       kind: "json",
@@ -67,12 +67,17 @@ export const FLAGS: readonly Flag[] = [
     },
     "disco-id": { word: "ID", meaning: "mode disco: the id that a Discovery Service gave" },
     "disco-url": { word: "URL", meaning: "mode disco: where the Discovery Service is" },
+    join: {
+      word: "LIST",
+      meaning:
+        "the agents instead of -disco-mode: HOST:PORT,… with port 4100 where none is given; self alone: a single node",
+    },
   }),
   ...rows("bootstrap", AGENT, {
     "bootstrap-expect": {
       kind: "int",
       word: "N",
-      defaultText: "1; the genesis commands have none",
+      defaultText: "1 with a store or -join=self, else required of voters; the genesis commands have none",
       range: [1, 99],
       commands: [...AGENT, "genesis init", "genesis rebirth"],
       meaning: "voters that must be there before a cluster is created; the same on every node",

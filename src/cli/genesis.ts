@@ -8,6 +8,7 @@ import { clusterOf, namedLeader, standing } from "../core/genesis-adoption.ts";
 import type { GenesisRecord } from "../core/model.ts";
 import type { Lookup, Register, Versioned } from "../core/provider.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
+import { requireStore } from "./checks.ts";
 import type { GENESIS_COMMANDS } from "./commands.ts";
 import { checkConfirmation, confirmKey, requireConfirmable } from "./confirm.ts";
 import { askDatabase } from "./database.ts";
@@ -18,8 +19,17 @@ import { type Store, withStore } from "./store.ts";
 import { json } from "./table.ts";
 import { usageError } from "./usage.ts";
 
-/** The commands, by their full names. */
-export const commands: Readonly<Record<(typeof GENESIS_COMMANDS)[number], Run<Settings>>> = {
+/** Runs one of the commands, by its full name. Throws a usage error where there is no store. */
+export async function run(
+  command: (typeof GENESIS_COMMANDS)[number],
+  settings: Settings,
+  io: Io,
+): Promise<number> {
+  requireStore(settings);
+  return commands[command](settings, io);
+}
+
+const commands: Readonly<Record<(typeof GENESIS_COMMANDS)[number], Run<Settings>>> = {
   "genesis show": show,
   "genesis init": (settings, io) => {
     const expect = settings.bootstrap_expect;
@@ -155,5 +165,5 @@ function lost(record: GenesisRecord | null): RollcallError {
 
 function registerOf({ provider }: Store): Register {
   if (provider.genesis !== undefined) return provider.genesis;
-  throw usageError(`-disco-mode: ${provider.mode} keeps no genesis record`);
+  throw new RollcallError("no_register", `${provider.mode} keeps no genesis record`);
 }

@@ -89,7 +89,7 @@ function allowed(flag: Flag): string {
 
 function defaultOf(flag: Flag): string {
   const text = flag.defaultText ?? flag.default ?? "";
-  return text === "" || text === "required" ? text : `default ${text}`;
+  return text === "" || text.startsWith("required") ? text : `default ${text}`;
 }
 
 /** A long example goes on in a second line, as a shell would take it. */

@@ -61,7 +61,7 @@ async function runCommand(command: CommandName, settings: Settings, io: Io): Pro
     case "genesis adopt":
     case "genesis restore":
     case "genesis rebirth":
-      return (await import("./genesis.ts")).commands[command](settings, io);
+      return (await import("./genesis.ts")).run(command, settings, io);
     case "help":
     case "version":
       return 0;

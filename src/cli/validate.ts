@@ -1,5 +1,5 @@
 /** `rollcall validate`: what an agent would do with these flags, and where its safety ends. Contacts nobody. */
-import type { AgentConfig } from "../config.ts";
+import { type AgentConfig, hasStore } from "../config.ts";
 import { formatAddress } from "../core/address.ts";
 import { formatDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
@@ -61,7 +61,11 @@ function security({ tls, clusterSecretFile, tokenFile, insecure }: AgentConfig):
 }
 
 /** The cases in which two clusters can come of one key, as far as the flags leave them open. */
-export function limitsOf({ genesis, bootstrapExpect, voter }: AgentConfig): readonly string[] {
+export function limitsOf(config: AgentConfig): readonly string[] {
+  return hasStore(config.disco.mode) ? withStore(config) : withoutStore(config);
+}
+
+function withStore({ genesis, bootstrapExpect, voter }: AgentConfig): readonly string[] {
   const lone = "any one blank node";
   const group = `${bootstrapExpect} blank voters that reach each other but no node of the old cluster`;
   const wiped = `a wiped store and ${bootstrapExpect === 1 ? lone : group} make a second cluster; -genesis=strict closes it`;
@@ -75,4 +79,20 @@ export function limitsOf({ genesis, bootstrapExpect, voter }: AgentConfig): read
     "a store rolled back to a backup from before the cluster was sealed, with no node of the cluster in reach, allows a second one",
     "`rollcall genesis rebirth` while nodes of the old cluster run leaves both running until those are stopped; so does a foreign program that forms clusters under the key",
   ];
+}
+
+function withoutStore({ bootstrapExpect, disco, voter }: AgentConfig): readonly string[] {
+  const alone = disco.mode === "static" && isNobody(disco.provider.addresses);
+  const foreign = "a foreign program that forms clusters under the key makes a second one";
+  if (alone)
+    return [
+      "-join=self: this node alone is the cluster, and every other node started so is another",
+      foreign,
+    ];
+  const twice = `without a store, ${2 * bootstrapExpect} or more voters under the key, or voters with different -bootstrap-expect that do not see each other, can make two clusters`;
+  return [...(voter ? [twice] : []), foreign];
+}
+
+function isNobody(addresses: unknown): boolean {
+  return Array.isArray(addresses) && addresses.length === 0;
 }

@@ -35,4 +35,26 @@ describe("validate", () => {
     expect(limits((await validate()).out)[1]).toMatch(/-bootstrap-expect=1: the first node alone creates/);
     expect(limits((await validate("-non-voter")).out).length).toBe(2);
   });
+
+  it.each([
+    ["-disco-mode=dns", "rollcall (dns)"],
+    ["-disco-mode=dns-srv", "rollcall (dns-srv)"],
+    ["-join=10.0.0.1,10.0.0.2,10.0.0.3", "rollcall (static)"],
+  ])("says what nobody can promise without a store: %s", async (mode, key) => {
+    const { code, out } = await rollcall(["validate", mode, "-bootstrap-expect=3"]);
+    expect(code).toBe(0);
+    expect(out).toContain(key);
+    const [twice, foreign, ...more] = limits(out);
+    expect(twice).toMatch(
+      /^limit: without a store, 6 or more voters under the key, or .*different -bootstrap-expect/,
+    );
+    expect(foreign).toMatch(/a foreign program/);
+    expect(more).toEqual([]);
+  });
+
+  it("says that a single node is a cluster of its own", async () => {
+    expect(limits((await rollcall(["validate", "-join=self"])).out)[0]).toMatch(
+      /-join=self: this node alone/,
+    );
+  });
 });
