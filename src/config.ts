@@ -113,6 +113,7 @@ export const Settings = z.strictObject({
   confirm: text,
   old_genesis: text,
   forget_leader: text,
+  incarnation: text,
   /** What follows `--`: the database to supervise; empty: none. */
   command: z.array(z.string()),
 });

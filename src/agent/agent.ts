@@ -7,7 +7,7 @@ import { formatAddress, isLoopback } from "../core/address.ts";
 import type { Provider } from "../core/provider.ts";
 import type { Database } from "../databases/database.ts";
 import { databases } from "../databases/index.ts";
-import { RollcallError, reason } from "../lib/errors.ts";
+import { reason } from "../lib/errors.ts";
 import { withDeadline } from "../lib/loop.ts";
 import { releasers, runAll } from "../lib/run.ts";
 import { openAccess } from "./access.ts";
@@ -124,7 +124,7 @@ async function serve(
   node: Node,
   { stopping, left }: { readonly stopping: AbortSignal; readonly left: () => void },
 ): Promise<Listening> {
-  const { rules, bootId, credentials, genesis, outcome, peers, view, beside } = node;
+  const { rules, bootId, credentials, way, outcome, view, beside } = node;
   const loopback = isLoopback(config.httpAddr.host);
   if (config.insecure && !loopback)
     log.warn({}, "-insecure: anybody who reaches this agent can read it and speak for other agents");
@@ -149,12 +149,18 @@ async function serve(
         withDeadline(pacing.clock, signal, ms, "wait", (s) => outcome.newer(revision, s)).catch(() => {}),
       async leave() {
         const refusal = await beside.leave(stopping);
-        if (refusal === null) left();
-        return refusal;
+        if (refusal !== null) return refusal;
+        const farewell = new AbortController().signal;
+        await withDeadline(pacing.clock, farewell, FAREWELL_MS, "say that this node leaves", way.leave).catch(
+          (error: unknown) =>
+            log.warn({ error: reason(error) }, "not all others know that this node has left"),
+        );
+        left();
+        return null;
       },
-      met(from) {
-        if (peers.meet(from) && genesis.state().settled === null) genesis.wake();
-      },
+      met: way.met,
+      vote: way.vote,
+      assumeLost: way.assumeLost,
     },
     callerOf,
   );
@@ -179,26 +185,23 @@ async function runLoops(
   { node, provider, listening, databaseEnded }: Running,
   stop: AbortSignal,
 ): Promise<void> {
-  const { genesis: register, members } = provider;
-  if (register === undefined || members === undefined)
-    throw new RollcallError("usage", `-disco-mode: ${provider.mode} keeps no genesis record`);
-  const { genesis, registration, store, peers, keptOutcome, beside } = node;
+  const { way, peers, keptOutcome, beside } = node;
   const { log, pacing } = deps;
+  const tasks = way.tasks(provider);
   try {
     await runAll(stop, [
-      (s) => genesis.run({ provider, register }, s),
-      (s) => registration.run(members, s),
-      (s) => store.run(provider, s),
+      ...tasks,
       (s) => peers.run(s),
-      (s) => peers.survey(s),
       (s) => keptOutcome.run(s),
       ...beside.tasks(provider.leaderKey, databaseEnded),
       (s) => (config.tls === null ? Promise.resolve() : renewCertificates(deps, node, listening, s)),
     ]);
   } finally {
     const farewell = new AbortController().signal;
-    await withDeadline(pacing.clock, farewell, FAREWELL_MS, "deregister", (s) => members.withdraw(s)).catch(
-      (error: unknown) => log.warn({ error: reason(error) }, "could not deregister; the lease will lapse"),
+    await withDeadline(pacing.clock, farewell, FAREWELL_MS, "deregister", (s) =>
+      way.farewell(provider, s),
+    ).catch((error: unknown) =>
+      log.warn({ error: reason(error) }, "could not deregister; the lease will lapse"),
     );
   }
 }

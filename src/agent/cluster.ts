@@ -46,6 +46,11 @@ export function openCluster({ settled: state, peers, outcome, self }: ClusterOpt
       if (lookup.genesis !== undefined) shown = sealedIn(lookup.genesis?.value);
       refresh();
     },
+    /** The agents have been heard, where no store lists the members. */
+    heard(): void {
+      membersSeen = true;
+      refresh();
+    },
     /** Who leads now, as far as is known. */
     leads(now: LeaderRecord | null): void {
       leader = now;

@@ -1,69 +1,17 @@
 /** The agent's HTTP: every path, its answer, and who may ask. Nothing changes state by GET. */
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { Explanation } from "../core/explain.ts";
-import { decode, type Hello, HelloRequest, type Outcome, type PeerRef } from "../core/model.ts";
-import { fits, type NodeReport, type Want } from "../core/node-report.ts";
+import * as z from "zod";
+import { decode } from "../core/model.ts";
+import { fits, type Want } from "../core/node-report.ts";
 import { parseDuration } from "../lib/duration.ts";
-import type { Access, Caller, Verdict } from "./access.ts";
-import { HELLO_PATH } from "./peer-client.ts";
-import { ANSWER_HEADER, CALL_HEADER, signAnswer } from "./signature.ts";
+import type { Caller } from "./access.ts";
+import type { View } from "./pages.ts";
+import { servePeers } from "./peer-calls.ts";
+import { problem } from "./problem.ts";
 
-const MOST_BODY = 64 * 1024;
 const MOST_WAIT_MS = 300_000;
 
-/** One agent as `/v1/peers` lists it. */
-export type PeerRow = {
-  readonly id: string;
-  readonly incarnation: string;
-  readonly agent_addr: string;
-  readonly api_addr: string;
-  readonly addr: string;
-  readonly voter: boolean | null;
-  readonly status: string | null;
-  readonly genesis_id: string | null;
-  readonly registered: boolean;
-  /** Whether it answered when last asked; null: never asked. */
-  readonly reachable: boolean | null;
-  readonly problem: string | null;
-  readonly self: boolean;
-};
-
-/** What the paths show; each function gives the state of this moment. */
-export type View = {
-  readonly bootId: string;
-  readonly access: Access;
-  readonly secret: () => Promise<string | null>;
-  seq(): number;
-  /** The whole state, as JSON. */
-  stateText(): string;
-  agent(): Record<string, unknown>;
-  peers(): readonly PeerRow[];
-  explanation(): Explanation;
-  outcome(): Outcome | null;
-  /** The last look at the database. */
-  report(): NodeReport;
-  /** The node as the coordinator reads it: the report without its shards, and whose it is. */
-  node(): Record<string, unknown>;
-  /** The leader record, whether it is verified, and for how long not. */
-  leader(): Record<string, unknown>;
-  /** A stream of transitions from after the event `last`; null when there are too many. */
-  events(last: string | null, signal: AbortSignal): ReadableStream<Uint8Array> | null;
-  /** Takes the node out of its cluster, and then ends the agent; null: done, else why not. */
-  leave(): Promise<{ readonly code: string; readonly message: string; readonly hint: string } | null>;
-  /** Waits up to `ms` for an outcome newer than `revision`, for a refusal, or for abort. */
-  newer(revision: number, ms: number, signal: AbortSignal): Promise<void>;
-  /** Set while the agent refuses: it will not settle by waiting. */
-  refusal(): { readonly code: string; readonly message: string; readonly hint: string } | null;
-  hello(): Hello;
-  met(from: PeerRef): void;
-  metrics(): string;
-  /** Something here failed while it answered. */
-  failed(error: unknown): void;
-  /** Aborted when the agent stops, so that no caller waits on. */
-  readonly stopping: AbortSignal;
-};
+const AssumeLost = z.looseObject({ key: z.string(), incarnation: z.string().min(1) });
 
 /** For load balancers, by Patroni's convention. */
 const roles: readonly (readonly [string, Want])[] = [
@@ -127,14 +75,11 @@ export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
   app.get("/v1/leader", (c) => c.json(view.leader()));
   app.get("/v1/events", (c) => giveEvents(c, view));
   app.post("/v1/leave", (c) => takeLeave(c, view, callerOf(c.env)));
+  app.post("/v1/assume-lost", (c) => takeLost(c, view, callerOf(c.env)));
   app.get("/metrics", (c) =>
     c.text(view.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
   );
-  app.post(
-    HELLO_PATH,
-    bodyLimit({ maxSize: MOST_BODY, onError: (c) => c.json(problem("too_large", "a hello is small"), 413) }),
-    (c) => takeHello(c, view, callerOf(c.env)),
-  );
+  servePeers(app, view, callerOf);
   return app;
 }
 
@@ -225,34 +170,29 @@ async function takeLeave(c: Context, view: View, caller: Caller): Promise<Respon
     : c.json(problem(refusal.code, refusal.message, refusal.hint), 409);
 }
 
-/** A call of another agent: judged, answered, and the answer signed where the call was. */
-async function takeHello(c: Context, view: View, caller: Caller): Promise<Response> {
-  const body = await c.req.text();
-  const call = { method: "POST", path: HELLO_PATH, body };
-  const verdict = await view.access.peer(caller, c.req.header(CALL_HEADER), call);
-  const { status, answer } = verdict.ok ? greet(view, body) : refuse(verdict);
-  const text = JSON.stringify(answer);
-  const secret = verdict.call === null ? null : await view.secret();
-  if (secret !== null && verdict.call !== null)
-    c.header(ANSWER_HEADER, signAnswer(secret, verdict.call.nonce, status, text));
-  return c.body(text, status, { "content-type": "application/json" });
-}
-
-type Spoken = { readonly status: ContentfulStatusCode; readonly answer: unknown };
-
-function refuse({ code, message, hint, repeat }: Extract<Verdict, { ok: false }>): Spoken {
-  return { status: 401, answer: { error: { code, message, hint, ...repeat } } };
-}
-
-/** Answers a hello and remembers who asked. */
-function greet(view: View, body: string): Spoken {
-  const request = decode(HelloRequest, body);
-  if (!request.ok) return { status: 400, answer: problem("bad_request", `hello: ${request.problem}`) };
-  const hello = view.hello();
-  if (request.value.key === hello.key) view.met(request.value.from);
-  return { status: 200, answer: hello };
-}
-
-function problem(code: string, message: string, hint = "") {
-  return { error: { code, message, hint } };
+/** An operator's word, on this machine only, and with the cluster's key as confirmation. */
+async function takeLost(c: Context, view: View, caller: Caller): Promise<Response> {
+  if (!caller.loopback)
+    return c.json(
+      problem("forbidden", "only from the agent's own machine", "run rollcall genesis assume-lost there"),
+      403,
+    );
+  const given = decode(AssumeLost, await c.req.text());
+  if (!given.ok || given.value.key !== view.hello().key)
+    return c.json(
+      problem("bad_request", 'must be {"key": the cluster\'s key, "incarnation": that of the lost voter}'),
+      400,
+    );
+  if (view.assumeLost === null)
+    return c.json(problem("has_store", "this agent agrees in a store, where no voter can be lost"), 409);
+  if (await view.assumeLost(given.value.incarnation))
+    return c.json({ assumed_lost: given.value.incarnation });
+  return c.json(
+    problem(
+      "may_not_agree",
+      "this node knows the founders, has voted for a genesis, belongs to a cluster, or is the one named",
+      "rollcall explain says what it waits for",
+    ),
+    409,
+  );
 }

@@ -1,27 +1,25 @@
 /** The parts of one agent, wired to each other; nothing runs yet. */
-import type { AgentConfig } from "../config.ts";
+import { type AgentConfig, hasStore } from "../config.ts";
 import { formatAddress } from "../core/address.ts";
 import type { Rules, Settled } from "../core/genesis-state.ts";
 import { decode, type GenesisRecord, type MemberRef, Outcome } from "../core/model.ts";
-import type { Lookup } from "../core/provider.ts";
 import type { Database } from "../databases/database.ts";
 import type { Clock } from "../lib/clock.ts";
 import { readIfThere } from "../lib/files.ts";
 import { openKeptFile } from "../lib/kept-file.ts";
 import type { Log } from "../lib/log.ts";
 import { openBeside } from "./beside.ts";
+import { openByStore } from "./by-store.ts";
+import { openByVotes } from "./by-votes.ts";
 import { openCluster } from "./cluster.ts";
 import { openCredentials } from "./credentials.ts";
 import type { NodeDeps } from "./deps.ts";
-import { openGenesis } from "./genesis.ts";
 import type { DataDir } from "./identity.ts";
 import type { Looks } from "./native.ts";
 import { openOutcome } from "./outcome.ts";
 import { openPeerClient } from "./peer-client.ts";
 import { openPeers } from "./peers.ts";
-import { openRegistration } from "./registration.ts";
 import { openView } from "./view.ts";
-import { openStoreWatch } from "./watch.ts";
 
 /** Wires a node whose data directory is open. */
 export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: DataDir, database: Database) {
@@ -36,55 +34,57 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   // The incarnation changes when the database's disk turns out to be another one.
   let incarnation = () => kept.incarnation;
   const self = selfOf(config, nodeId, () => incarnation());
-  const client = openPeerClient({ key: rules.key, self, credentials, uuid, openClient });
+  const genesisId = () => way.genesis.state().settled?.record.genesis_id ?? null;
+  const client = openPeerClient({ key: rules.key, self, genesis: genesisId, credentials, uuid, openClient });
   const path = dataDir.path("peers.json");
-  const peers = openPeers({ path, clock, client, log: part("peers"), self, disk });
+  const keepsMembers = !hasStore(config.disco.mode);
+  const peers = openPeers({ path, clock, client, log: part("peers"), self, disk, keepsMembers });
   await peers.load();
   const { outcome, keptOutcome } = await openKeptOutcome(dataDir, clock, part("outcome"));
-  let noticed = "";
-
-  const genesis = await openGenesis({
-    rules,
-    dataDir,
-    dbDataDir: config.db.dataDir,
-    peers,
-    pacing,
-    uuid,
-    self,
-    log: part("genesis"),
+  const common = {
+    ...{
+      rules,
+      dataDir,
+      dbDataDir: config.db.dataDir,
+      pacing,
+      uuid,
+      self,
+      peers,
+      part,
+      log: part("genesis"),
+    },
     onInit: initHook(config, deps, self),
-    registered: () => registration.state().at === "held",
-    database: looksOf(database, (signal) => beside.look(signal)),
-    settled(settled) {
+    settled(settled: Settled) {
       cluster.settled(settled);
       saySettled(log, settled);
       beside.told();
     },
     changed: () => view.touch(),
-  });
+  };
+  const way = hasStore(config.disco.mode)
+    ? await openByStore({
+        ...common,
+        entry: () => view.entry(),
+        database: looksOf(database, (signal) => beside.look(signal)),
+        looked(lookup) {
+          cluster.saw(lookup);
+          beside.sawLeader(lookup.leader ?? null);
+          beside.told();
+        },
+      })
+    : await openByVotes({
+        ...common,
+        client,
+        mode: config.disco.mode,
+        ownAddress: formatAddress(config.httpAdvAddr),
+        heard() {
+          cluster.heard();
+          beside.told();
+        },
+      });
+  const { genesis } = way;
   incarnation = () => genesis.state().kept.incarnation;
 
-  const registration = openRegistration({
-    pacing,
-    log: part("registration"),
-    entry: () => view.entry(),
-    hello: (address, signal) => peers.ask(address, signal),
-    changed() {
-      const now = registration.state();
-      store.heard(now.at === "failing" ? now.problem : null);
-      view.touch();
-      genesis.wake();
-    },
-  });
-  const store = openStoreWatch({
-    pacing,
-    log: part("store"),
-    seen: notice,
-    lost() {
-      genesis.wake();
-      view.touch();
-    },
-  });
   const cluster = openCluster({ settled: () => genesis.state(), peers, outcome, self });
   const beside = await openBeside({
     config,
@@ -98,27 +98,9 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     part,
     changed: () => view.touch(),
   });
-  const parts = { rules, bootId, self, peers, outcome, genesis, registration, store, beside };
+  const parts = { rules, bootId, self, peers, outcome, way, beside };
   const view = openView({ ...parts, config, clock, version: deps.version, memory: deps.memory });
   return { ...parts, credentials, client, keptOutcome, view };
-
-  /** What one look at the store changes here. */
-  function notice(lookup: Lookup): void {
-    const members = lookup.members ?? [];
-    const text = JSON.stringify(members);
-    // Compared with what was noticed: a round of asking looks at the members as well, and tells nobody.
-    const news = text !== noticed;
-    noticed = text;
-    peers.see(members);
-    const { seen, phase } = genesis.state();
-    const moved = (lookup.genesis?.revision ?? null) !== (seen?.at.revision ?? null);
-    // A settled node cares for its record only; one that still waits cares for everybody who comes or goes.
-    if (moved || (news && phase.at !== "open")) genesis.wake(true);
-    if (news && !members.some((m) => m.incarnation === incarnation())) registration.lost();
-    cluster.saw(lookup);
-    beside.sawLeader(lookup.leader ?? null);
-    beside.told();
-  }
 }
 export type Node = Awaited<ReturnType<typeof openNode>>;
 

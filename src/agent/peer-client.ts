@@ -1,12 +1,18 @@
-/** Asking other agents: `hello`, signed where there is a cluster secret, over TLS where this agent has it. */
+/** Asking other agents: `hello` and votes, signed where there is a cluster secret, over TLS where this agent has it. */
 import * as z from "zod";
 import { parseAddress } from "../core/address.ts";
 import { decode, Hello, type HelloRequest, type PeerRef, VERSION } from "../core/model.ts";
+import { type Message, Reply } from "../core/votes.ts";
 import { RollcallError } from "../lib/errors.ts";
 import { type Answer, type Client, type ClientTls, openClient } from "../lib/request.ts";
 import { ANSWER_HEADER, answerHolds, CALL_HEADER, signCall } from "./signature.ts";
 
 export const HELLO_PATH = "/v1/peer/hello";
+
+/** Where a message about a decree goes. */
+export function peerPath(kind: Message["kind"]): string {
+  return `/v1/peer/${kind}`;
+}
 
 /** Secrets and certificates as they are on disk now. */
 export type Credentials = {
@@ -20,6 +26,8 @@ export type PeerClientOptions = {
   readonly key: string;
   /** This agent, as it is now. */
   readonly self: () => PeerRef;
+  /** The genesis it belongs to; null: none yet. */
+  readonly genesis?: () => string | null;
   readonly credentials: Credentials;
   readonly uuid: () => string;
   /** Opens the way to others; the machine's own where it is not given. */
@@ -52,7 +60,7 @@ export function openPeerClient(options: PeerClientOptions) {
   // One for all receivers: one agent may have several addresses.
   let counter = 0;
 
-  const call = async (address: string, body: string, signal: AbortSignal): Promise<Said> => {
+  const call = async (address: string, path: string, body: string, signal: AbortSignal): Promise<Said> => {
     const at = parseAddress(address, 4100);
     if (!at.ok) throw new RollcallError("unreachable", `${address} ${at.problem}`);
     const [secret, { send }] = await Promise.all([credentials.secret(), client.current()]);
@@ -62,7 +70,7 @@ export function openPeerClient(options: PeerClientOptions) {
     const bootId = bootIds.get(address) ?? "";
     const parts = {
       method: "POST",
-      path: HELLO_PATH,
+      path,
       key,
       nodeId,
       incarnation,
@@ -72,7 +80,7 @@ export function openPeerClient(options: PeerClientOptions) {
       body,
     };
     const headers: Record<string, string> = secret === null ? {} : { [CALL_HEADER]: signCall(secret, parts) };
-    const answer = await send({ method: "POST", ...at.value, path: HELLO_PATH, headers, body, signal });
+    const answer = await send({ method: "POST", ...at.value, path, headers, body, signal });
     const signature = answer.headers[ANSWER_HEADER];
     const signed =
       secret !== null &&
@@ -90,24 +98,49 @@ export function openPeerClient(options: PeerClientOptions) {
     for (const oldest of bootIds.keys()) if (bootIds.size > MOST_BOOT_IDS) bootIds.delete(oldest);
   };
 
+  /** The text of the answer to one call, repeated once where the other names what it must be signed with. */
+  const exchange = async (
+    address: string,
+    path: string,
+    said: unknown,
+    signal: AbortSignal,
+  ): Promise<string> => {
+    const body = JSON.stringify(said);
+    const first = await call(address, path, body, signal);
+    let { answer } = first;
+    const refused = first.signed && answer.status === 401 ? decode(Refusal, answer.body) : null;
+    if (refused?.ok && refused.value.error.boot_id !== undefined) {
+      remember(address, refused.value.error.boot_id);
+      // After a restart this agent counts from 1 again, and the other still remembers.
+      counter = Math.max(counter, refused.value.error.counter);
+      ({ answer } = await call(address, path, body, signal));
+    }
+    if (answer.status !== 200) throw refusal(address, answer);
+    return answer.body;
+  };
+
   return {
-    async hello(address: string, signal: AbortSignal): Promise<Hello> {
-      const request: HelloRequest = { v: VERSION, key, from: refOf(self()) };
-      const body = JSON.stringify(request);
-      const first = await call(address, body, signal);
-      let { answer } = first;
-      const refused = first.signed && answer.status === 401 ? decode(Refusal, answer.body) : null;
-      if (refused?.ok && refused.value.error.boot_id !== undefined) {
-        remember(address, refused.value.error.boot_id);
-        // After a restart this agent counts from 1 again, and the other still remembers.
-        counter = Math.max(counter, refused.value.error.counter);
-        ({ answer } = await call(address, body, signal));
-      }
-      if (answer.status !== 200) throw refusal(address, answer);
-      const hello = decode(Hello, answer.body);
-      if (!hello.ok) throw unreadable(address, answer.body, hello.problem);
+    /** `leaving`: this node says at the same time that it leaves for good. */
+    async hello(address: string, signal: AbortSignal, leaving = false): Promise<Hello> {
+      const request: HelloRequest = {
+        v: VERSION,
+        key,
+        from: refOf(self()),
+        genesis_id: options.genesis?.() ?? null,
+        ...(leaving ? { leaving } : {}),
+      };
+      const body = await exchange(address, HELLO_PATH, request, signal);
+      const hello = decode(Hello, body);
+      if (!hello.ok) throw unreadable(address, body, hello.problem);
       remember(address, hello.value.boot_id);
       return hello.value;
+    },
+    /** Says something about a decree. The caller takes no answer for no vote, and never repeats it under one ballot. */
+    async say(address: string, message: Message, signal: AbortSignal): Promise<Reply> {
+      const body = await exchange(address, peerPath(message.kind), message, signal);
+      const reply = decode(Reply, body);
+      if (!reply.ok) throw unreadable(address, body, reply.problem);
+      return reply.value;
     },
     close: client.close,
   };

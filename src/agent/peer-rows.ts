@@ -1,6 +1,6 @@
 /** Agents as `/v1/peers` lists them. */
 import type { Member, MemberRef, PeerRef } from "../core/model.ts";
-import type { PeerRow } from "./http.ts";
+import type { PeerRow } from "./pages.ts";
 import type { Peers } from "./peers.ts";
 
 /** Everybody known, this agent (`own`, `registered` or not) included, by id. */

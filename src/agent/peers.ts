@@ -6,37 +6,48 @@
 import * as z from "zod";
 import { parseAddress } from "../core/address.ts";
 import type { LeaderClaim } from "../core/leader-view.ts";
-import { decode, type Hello, type Member, PeerRef } from "../core/model.ts";
+import { decode, type Hello, Member, PeerRef } from "../core/model.ts";
 import type { Clock } from "../lib/clock.ts";
-import { reason } from "../lib/errors.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
 import { type Disk, readIfThere, systemDisk } from "../lib/files.ts";
 import { openKeptFile } from "../lib/kept-file.ts";
 import type { Log } from "../lib/log.ts";
 import { bell, withDeadline } from "../lib/loop.ts";
 import type { PeerClient } from "./peer-client.ts";
+import { askRound, type Enough } from "./round.ts";
 
 export const HELLO_LIMIT_MS = 1_000;
 /** How often a node that has nothing to decide asks who is there, and how long after a change it does so. */
 const SURVEY_MS = 60_000;
 const AFTER_CHANGE_MS = 1_000;
 const MOST_NAME = 256;
-/** How far one round of asking follows those who are named or come meanwhile. */
-const MOST_ROUNDS = 8;
 /** Agents remembered beyond the directory. */
 const MOST_PEERS = 256;
 
-const Cache = z.looseObject({ v: z.literal(1), peers: z.array(PeerRef) });
+const Cache = z.looseObject({
+  v: z.literal(1),
+  peers: z.array(PeerRef),
+  members: z.array(Member).optional(),
+});
 
-/** How the last try to reach one agent went. */
-export type Contact = { readonly ok: boolean; readonly problem: string | null; readonly at: number };
+/** How the last try to reach one agent went. `slow`: it did not answer in time. `self`: it was this very agent. */
+export type Contact = {
+  readonly ok: boolean;
+  readonly problem: string | null;
+  readonly at: number;
+  readonly slow?: boolean;
+  readonly self?: boolean;
+};
 
 export type PeersOptions = {
   readonly path: string;
   readonly clock: Clock;
-  readonly client: PeerClient;
+  readonly client: Pick<PeerClient, "hello">;
   readonly log: Log;
   /** This agent, as it is now. */
   readonly self: () => PeerRef;
+  /** No store lists the members, so they are kept in the file as well. */
+  readonly keepsMembers?: boolean;
   readonly disk?: Disk;
 };
 
@@ -44,13 +55,16 @@ export function openPeers(options: PeersOptions) {
   const { clock, client, log, self, disk = systemDisk } = options;
   let members: readonly Member[] = [];
   const others = new Map<string, PeerRef>();
+  /** Addresses where agents may be, as a list or DNS has them. */
+  let seeds: readonly string[] = [];
   const contacts = new Map<string, Contact>();
   /** Who leads, as each agent last said, by incarnation. */
   const claims = new Map<string, LeaderClaim>();
   const surveyDue = bell();
   const file = openKeptFile({
     path: options.path,
-    text: () => `${JSON.stringify({ v: 1, peers: [...others.values()] })}\n`,
+    text: () =>
+      `${JSON.stringify({ v: 1, peers: [...others.values()], ...(options.keepsMembers ? { members } : {}) })}\n`,
     clock,
     log,
     disk,
@@ -81,7 +95,7 @@ export function openPeers(options: PeersOptions) {
   };
 
   const targets = (): string[] => {
-    const addresses = new Set([...members, ...others.values()].map((m) => m.agent_addr));
+    const addresses = new Set([...seeds, ...[...members, ...others.values()].map((m) => m.agent_addr)]);
     addresses.delete(self().agent_addr);
     addresses.delete("");
     return [...addresses];
@@ -93,39 +107,32 @@ export function openPeers(options: PeersOptions) {
       const hello = await withDeadline(clock, signal, HELLO_LIMIT_MS, `hello to ${address}`, (s) =>
         client.hello(address, s),
       );
-      contacts.set(address, { ok: true, problem: null, at });
       // My own incarnation in an answer is me, seen through another address.
-      if (hello.incarnation === self().incarnation) return null;
+      const isSelf = hello.incarnation === self().incarnation;
+      contacts.set(address, { ok: true, problem: null, at, ...(isSelf ? { self: true } : {}) });
+      if (isSelf) return null;
       const { node_id: id, incarnation, leader = null } = hello;
       claims.set(incarnation, { id, incarnation, leader, at: clock.now() });
       return hello;
     } catch (error) {
-      contacts.set(address, { ok: false, problem: reason(error), at });
+      const slow = error instanceof RollcallError && error.code === "deadline";
+      contacts.set(address, { ok: false, problem: reason(error), at, slow });
       return null;
     }
   };
 
-  const askAll = async (signal: AbortSignal): Promise<Hello[]> => {
-    const asked = new Set<string>();
-    const hellos = new Map<string, Hello>();
-    const unasked = () => targets().filter((address) => !asked.has(address));
-    // Also those who introduce themselves while others are being asked: whoever counts must hear of them.
-    for (let round = 0, fresh = unasked(); fresh.length > 0 && round < MOST_ROUNDS; round++) {
-      for (const address of fresh) asked.add(address);
-      for (const hello of await Promise.all(fresh.map((address) => ask(address, signal)))) {
-        if (hello === null) continue;
-        hellos.set(hello.incarnation, hello);
-        const { node_id: id, incarnation, agent_addr } = hello;
-        remember({ id, incarnation, agent_addr }, false);
-        for (const ref of hello.peers) remember(ref, true);
-      }
-      fresh = unasked();
-    }
+  const askAll = async (signal: AbortSignal, enough: Enough | null = null): Promise<Hello[]> => {
+    const heard = ({ node_id: id, incarnation, agent_addr, peers }: Hello) => {
+      remember({ id, incarnation, agent_addr }, false);
+      for (const ref of peers) remember(ref, true);
+    };
+    const wasSlow = (address: string) => contacts.get(address)?.slow === true;
+    const hellos = await askRound({ clock, targets, ask, heard, wasSlow }, signal, enough);
     const known = new Set(targets());
     for (const address of contacts.keys()) if (!known.has(address)) contacts.delete(address);
     const here = new Set([...members, ...others.values()].map((m) => m.incarnation));
     for (const incarnation of claims.keys()) if (!here.has(incarnation)) claims.delete(incarnation);
-    return [...hellos.values()];
+    return hellos;
   };
 
   return {
@@ -136,16 +143,32 @@ export function openPeers(options: PeersOptions) {
         return null;
       });
       const cache = text === null ? null : decode(Cache, text);
-      if (cache?.ok) for (const ref of cache.value.peers) remember(ref, false);
+      if (!cache?.ok) return;
+      for (const ref of cache.value.peers) remember(ref, false);
+      if (options.keepsMembers) members = cache.value.members ?? [];
     },
     /** The directory as it is now. */
     see(seen: readonly Member[]): void {
-      if (JSON.stringify(seen) !== JSON.stringify(members)) surveyDue.ring();
+      const news = JSON.stringify(seen) !== JSON.stringify(members);
       members = seen;
+      if (news) surveyDue.ring();
+      if (news && options.keepsMembers) file.changed();
       for (const m of seen) remember(m, false);
     },
-    /** An agent said hello; true when that was news. */
-    meet: (ref: PeerRef): boolean => remember(ref, false),
+    /** Where agents may be, as a list or DNS has it now. */
+    seek(addresses: readonly string[]): void {
+      seeds = addresses;
+    },
+    /** An agent said hello; true when that was news, or when it had not answered before. */
+    meet(ref: PeerRef): boolean {
+      const wasSilent = contacts.get(ref.agent_addr)?.ok === false;
+      if (wasSilent) contacts.delete(ref.agent_addr);
+      return remember(ref, false) || wasSilent;
+    },
+    /** An agent left for good. */
+    forget(incarnation: string): void {
+      if (others.delete(incarnation)) file.changed();
+    },
     members: () => members,
     /**
      * Everybody known beyond the directory. Where the directory gives a node id to another incarnation, that one

@@ -10,26 +10,23 @@ import type { DatabaseFacts } from "../core/reasons-database.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Beside } from "./beside.ts";
 import { eventStream } from "./events.ts";
-import type { Genesis } from "./genesis.ts";
-import type { View } from "./http.ts";
 import { agentMetrics } from "./metrics.ts";
 import type { openOutcome } from "./outcome.ts";
+import type { View } from "./pages.ts";
 import { otherRows, peerRows } from "./peer-rows.ts";
 import type { Peers } from "./peers.ts";
-import type { Registration, RegistrationState } from "./registration.ts";
+import type { RegistrationState } from "./registration.ts";
 import { openTransitions } from "./transitions.ts";
-import type { StoreWatch } from "./watch.ts";
+import type { Way } from "./way.ts";
 
 export type ViewOptions = {
   readonly config: AgentConfig;
   readonly rules: Rules;
   readonly bootId: string;
   readonly version: string;
-  readonly genesis: Genesis;
   readonly peers: Peers;
   readonly outcome: ReturnType<typeof openOutcome>;
-  readonly registration: Registration;
-  readonly store: StoreWatch;
+  readonly way: Way;
   readonly beside: Beside;
   readonly self: () => MemberRef;
   /** Resident memory in bytes. */
@@ -41,18 +38,22 @@ const SAME_TEXT_MS = 20;
 /** Peers that a hello names at most. */
 const MOST_NAMED = 64;
 
-type Pages = Omit<View, "bootId" | "access" | "secret" | "newer" | "met" | "leave" | "failed" | "stopping">;
+type Pages = Omit<
+  View,
+  "bootId" | "access" | "secret" | "newer" | "met" | "leave" | "failed" | "stopping" | "vote" | "assumeLost"
+>;
 
 export function openView(options: ViewOptions) {
-  const { config, rules, bootId, genesis, peers, outcome, registration, store, beside, self } = options;
+  const { config, rules, bootId, way, peers, outcome, beside, self } = options;
+  const { genesis } = way;
   const startedAt = options.clock.wall();
   const transitions = openTransitions(options.clock);
   let overdue = false;
   let refused: string | null = null;
 
   const explanation = (): Explanation => {
-    const rows = others();
-    const taken = registration.state();
+    const rows = otherRows(self(), peers);
+    const taken = way.registration();
     const facts = {
       rules,
       state: genesis.shown(),
@@ -63,7 +64,7 @@ export function openView(options: ViewOptions) {
       loopbackAmongOthers:
         isLoopback(config.httpAdvAddr.host) && peers.members().some((m) => !isLoopback(hostOf(m.agent_addr))),
       overdue,
-      discovery: null,
+      discovery: way.discovery(),
       nextTryMs: genesis.nextTryMs(),
     };
     return explain(facts, databaseFacts(beside));
@@ -84,12 +85,11 @@ export function openView(options: ViewOptions) {
     genesis_id: genesis.state().settled?.record.genesis_id ?? null,
   });
 
-  const others = () => otherRows(self(), peers);
-  const allPeers = () => peerRows(entry(), registration.state().at === "held", peers);
+  const allPeers = () => peerRows(entry(), way.registration().at === "held", peers);
 
   const refusal = () => {
     const { settled, phase } = genesis.shown();
-    const duplicate = registration.state().at === "duplicate";
+    const duplicate = way.registration().at === "duplicate";
     if (settled !== null || (phase.at !== "refused" && !duplicate)) return null;
     const { code, summary, unblock } = explanation();
     return { code, message: summary, hint: unblock.join(" ") };
@@ -117,8 +117,8 @@ export function openView(options: ViewOptions) {
     return {
       ...{ v: VERSION, boot_id: bootId, seq: transitions.seq(), agent: agent(), node: node() },
       ...{ phase, code, summary, settled, overdue: late, outcome: outcome.current() },
-      registration: registration.state().at,
-      store: { mode: config.disco.mode, ...store.health() },
+      registration: way.registration().at,
+      store: { mode: config.disco.mode, ...way.health() },
       ...besidePage(beside),
       peers: allPeers(),
       transitions: transitions.recent(),
@@ -146,7 +146,7 @@ export function openView(options: ViewOptions) {
       explanation: explanation(),
       revision: outcome.current()?.revision ?? 0,
       seq: transitions.seq(),
-      storeUp: store.health().ok === true,
+      storeUp: way.health().ok === true,
       memory: options.memory(),
       report: beside.report(),
       leader: beside.leads()?.id ?? null,
@@ -189,15 +189,15 @@ export function openView(options: ViewOptions) {
       outcome: outcome.current()?.revision ?? 0,
       members: peers.members(),
       address: self(),
-      registration: registration.state().at,
-      store: store.health().ok,
+      registration: way.registration().at,
+      store: way.health().ok,
       ...besideFacets(beside),
     });
     if (!changed) return;
     const now = refusal()?.code ?? null;
     if (now !== refused && now !== null) outcome.release();
     refused = now;
-    registration.refresh();
+    way.refresh();
   }
 }
 

@@ -8,6 +8,8 @@ export type Command = {
   /** What help adds to the summary, in sentences. */
   readonly about: string;
   readonly examples: readonly string[];
+  /** The flag whose value may stand alone after the command. */
+  readonly argument?: string;
 };
 
 const NAMES = [
@@ -22,6 +24,7 @@ const NAMES = [
   "genesis adopt",
   "genesis restore",
   "genesis rebirth",
+  "genesis assume-lost",
   "version",
   "help",
 ] as const;
@@ -127,6 +130,16 @@ export const COMMANDS: readonly Command[] = [
     examples: [
       `rollcall genesis rebirth ${CONSUL} -genesis=0b5c4e1e-8d1f-4a57-9d5f-3f7c0a9b2f11 -confirm=prod/orders`,
     ],
+  },
+  {
+    name: "genesis assume-lost",
+    summary: "without a store: says that a voter is gone for good",
+    about:
+      "Only where `rollcall explain` names it: a set of founders may have been decided, and one of them does not vote any more. Asks the running agent, on its own machine only; run it beside every other one of them. Whoever is named must never come back with its -data-dir.",
+    examples: [
+      "rollcall genesis assume-lost 6cef7de5-f515-4917-aeb9-f53f5b262096 -disco-key=prod/orders -confirm=prod/orders",
+    ],
+    argument: "incarnation",
   },
   { name: "version", summary: "prints the version", about: "", examples: ["rollcall version"] },
   {

@@ -10,7 +10,7 @@ export type { Flag, Kind, Section } from "./flag.ts";
 type Row = Pick<Flag, "word" | "meaning"> & Partial<Flag>;
 
 const AGENT = ["agent", "validate"] as const;
-const CLIENT = ["status", "explain", "leave"] as const;
+const CLIENT = ["status", "explain", "leave", "genesis assume-lost"] as const;
 const STORE = [...AGENT, "discover", ...GENESIS_COMMANDS] as const;
 
 /** All flags, in the order of help. */
@@ -62,7 +62,7 @@ export const FLAGS: readonly Flag[] = [
     "disco-key": {
       word: "KEY",
       defaultText: "rollcall; in mode disco, -disco-id",
-      commands: [...STORE, "leave"],
+      commands: [...STORE, "leave", "genesis assume-lost"],
       meaning: "the cluster's name everywhere: 1 to 4 segments of [a-z0-9._-] joined by /",
     },
     "disco-id": { word: "ID", meaning: "mode disco: the id that a Discovery Service gave" },
@@ -278,6 +278,13 @@ export const FLAGS: readonly Flag[] = [
         "who the leader record of a database names that is gone for good: that record forbids nothing any more",
     },
   }),
+  ...rows("command", ["genesis assume-lost"], {
+    incarnation: {
+      word: "ID",
+      lineOnly: true,
+      meaning: "the voter that is gone, as `rollcall explain` names it",
+    },
+  }),
   ...rows("command", ["genesis rebirth"], {
     genesis: {
       key: "old_genesis",
@@ -289,7 +296,14 @@ export const FLAGS: readonly Flag[] = [
     confirm: {
       word: "KEY",
       lineOnly: true,
-      commands: ["leave", "genesis init", "genesis adopt", "genesis restore", "genesis rebirth"],
+      commands: [
+        "leave",
+        "genesis assume-lost",
+        "genesis init",
+        "genesis adopt",
+        "genesis restore",
+        "genesis rebirth",
+      ],
       defaultText: "asked on a terminal",
       meaning: "the cluster's key once more, as confirmation",
     },

@@ -91,6 +91,11 @@ function readFlags(command: CommandName, rest: readonly string[]): readonly Give
   const given: GivenFlag[] = [];
   for (let at = 0; at < rest.length; at++) {
     const word = rest[at] ?? "";
+    const argument = at === 0 && !word.startsWith("-") ? argumentOf(command) : null;
+    if (argument !== null && word !== "") {
+      given.push({ flag: argument, where: `-${argument.name}`, text: word });
+      continue;
+    }
     if (!/^--?[^-=]/.test(word)) throw strayWord(command, given.at(-1));
     const next = readFlag(command, word, rest[at + 1]);
     if (given.some((other) => other.flag === next.flag))
@@ -99,6 +104,12 @@ function readFlags(command: CommandName, rest: readonly string[]): readonly Give
     given.push(next);
   }
   return given;
+}
+
+/** The flag whose value may stand alone, right after the command. */
+function argumentOf(command: CommandName): Flag | null {
+  const name = findCommand(command)?.argument;
+  return name === undefined ? null : findFlag(command, name);
 }
 
 function readFlag(command: CommandName, word: string, following: string | undefined): GivenFlag {

@@ -56,6 +56,8 @@ async function runCommand(command: CommandName, settings: Settings, io: Io): Pro
       return (await import("./explain.ts")).run(settings, io);
     case "leave":
       return (await import("./leave.ts")).run(settings, io);
+    case "genesis assume-lost":
+      return (await import("./assume-lost.ts")).run(settings, io);
     case "genesis show":
     case "genesis init":
     case "genesis adopt":

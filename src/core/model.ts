@@ -181,6 +181,10 @@ export const HelloRequest = z.looseObject({
   v: version,
   key: z.string(),
   from: PeerRef,
+  /** The genesis it belongs to. */
+  genesis_id: id.nullish(),
+  /** It leaves that cluster for good. */
+  leaving: z.boolean().optional(),
 });
 export type HelloRequest = z.infer<typeof HelloRequest>;
 

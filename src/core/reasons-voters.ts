@@ -17,6 +17,8 @@ export type Discovery = {
   readonly silent: readonly { readonly address: string; readonly problem: string }[];
   /** Agents that answer this one and do not know it as reachable themselves. */
   readonly blind: readonly string[];
+  /** Agents that answer, and are not among the addresses found. */
+  readonly unlisted: readonly string[];
 };
 
 /** Why a node without a store waits. */
@@ -96,7 +98,7 @@ export function votersWait(
 
 /** Why the peers are not found, or do not answer, most telling first. */
 export function discoveryHints(discovery: Discovery): readonly string[] {
-  const { mode, found, problems, foundSelf, silent, blind, ownAddress } = discovery;
+  const { mode, found, problems, foundSelf, silent, blind, unlisted, ownAddress } = discovery;
   const isDns = mode === "dns" || mode === "dns-srv";
   const hints = problems.map(({ text }) => `${text}.`);
   if (problems.some(({ code }) => code === "dns_nxdomain" || code === "dns_no_data"))
@@ -109,6 +111,10 @@ export function discoveryHints(discovery: Discovery): readonly string[] {
     );
   if (isDns && found !== null && found.length > 0 && foundSelf && found.length === 1)
     hints.push("The answer names this agent alone.");
+  if (isDns && unlisted.length > 0)
+    hints.push(
+      `The answer leaves out ${listed(unlisted)}, known by other ways: nodes see different answers, as from a resolver's cache.`,
+    );
   for (const { address, problem } of silent) hints.push(silentText(address, problem));
   for (const id of blind)
     hints.push(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { agentApp, type View } from "../../src/agent/http.ts";
+import { agentApp } from "../../src/agent/http.ts";
+import type { View } from "../../src/agent/pages.ts";
 import { HELLO_PATH } from "../../src/agent/peer-client.ts";
 import { blankReport, type NodeReport } from "../../src/core/node-report.ts";
 import { turns } from "../lib/manual-clock.ts";

@@ -1,7 +1,8 @@
 import { createServer as createHttp, type RequestListener } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { agentApp, type View } from "../../src/agent/http.ts";
+import { agentApp } from "../../src/agent/http.ts";
+import type { View } from "../../src/agent/pages.ts";
 import { openPeerClient } from "../../src/agent/peer-client.ts";
 import { openPeers } from "../../src/agent/peers.ts";
 import { callerOf, listen, type ServerTls } from "../../src/agent/server.ts";

@@ -22,7 +22,7 @@ const peerOf = (id: string, more: Partial<PeerRef> = {}): PeerRef => {
 function make(answers: Answers = {}, dir = tempDir("peers")) {
   const clock = manualClock();
   const asked: string[] = [];
-  const client: PeerClient = {
+  const client: Pick<PeerClient, "hello"> = {
     async hello(address) {
       asked.push(address);
       const given = answers[address];
@@ -31,7 +31,6 @@ function make(answers: Answers = {}, dir = tempDir("peers")) {
       if (answer instanceof Error) throw answer;
       return answer;
     },
-    close: () => {},
   };
   const { log, lines } = rememberingLog();
   const path = join(dir, "peers.json");

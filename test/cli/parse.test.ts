@@ -11,11 +11,11 @@ const refused: readonly (readonly [string, string])[] = [
   ["agnet", 'unknown command "agnet" (did you mean agent?); one of agent'],
   [
     "genesis",
-    "genesis: which one; one of genesis show, genesis init, genesis adopt, genesis restore, genesis rebirth",
+    "genesis: which one; one of genesis show, genesis init, genesis adopt, genesis restore, genesis rebirth, genesis assume-lost",
   ],
   [
     "genesis ini",
-    'genesis: unknown command "genesis ini"; one of genesis show, genesis init, genesis adopt, genesis restore, genesis rebirth (did you mean genesis init?)',
+    'genesis: unknown command "genesis ini"; one of genesis show, genesis init, genesis adopt, genesis restore, genesis rebirth, genesis assume-lost (did you mean genesis init?)',
   ],
   ["help agnet", 'unknown command "agnet" (did you mean agent?)'],
   ["agent -disco-mod=dns", "-disco-mod: unknown flag (did you mean -disco-mode?)"],

@@ -1,6 +1,7 @@
 /** What an agent's routes show, made up by the test; and a real server around them. */
 import { type Access, type AccessOptions, type Caller, openAccess } from "../../../src/agent/access.ts";
-import { agentApp, type PeerRow, type View } from "../../../src/agent/http.ts";
+import { agentApp } from "../../../src/agent/http.ts";
+import type { PeerRow, View } from "../../../src/agent/pages.ts";
 import { callerOf, type Listening, listen, type ServerTls } from "../../../src/agent/server.ts";
 import type { Explanation } from "../../../src/core/explain.ts";
 import type { Outcome, PeerRef } from "../../../src/core/model.ts";
@@ -106,6 +107,8 @@ export function viewOf(more: Partial<View> = {}): { view: View; shown: Shown; st
     waiting: () => waits.size,
   };
   const view: View = {
+    vote: null,
+    assumeLost: null,
     bootId: BOOT_ID,
     access: accessOf(),
     secret: async () => null,
@@ -133,7 +136,7 @@ export function viewOf(more: Partial<View> = {}): { view: View; shown: Shown; st
     events: () => new ReadableStream({ start: (controller) => controller.close() }),
     leave: async () => shown.stays,
     hello: () => helloOf("n1", { boot_id: BOOT_ID }),
-    met: (from) => void shown.met.push(from),
+    met: ({ from }) => void shown.met.push(from),
     metrics: () => "rollcall_info 1\n",
     failed: () => {},
     stopping: stop.signal,

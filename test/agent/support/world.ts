@@ -115,7 +115,6 @@ async function openNode(all: World, id: string, options: NodeOptions): Promise<W
         if (answer === undefined) throw new RollcallError("unreachable", "connect ECONNREFUSED");
         return answer();
       },
-      close: () => {},
     },
   });
   const settled: Settled[] = [];

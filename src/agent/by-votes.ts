@@ -1,0 +1,144 @@
+/**
+ * Agreeing without a store: addresses come from a list or from DNS, votes from the agents, and who belongs to the
+ * cluster from what they say of themselves.
+ */
+import { type Hello, type Member, VERSION } from "../core/model.ts";
+import type { Discovery } from "../core/reasons-voters.ts";
+import type { PeerClient } from "./peer-client.ts";
+import { openRegister } from "./register.ts";
+import { openSeeking } from "./seeking.ts";
+import type { Way, WayOptions } from "./way.ts";
+
+export type ByVotesOptions = WayOptions & {
+  readonly client: PeerClient;
+  /** The mode of the provider, and the address that others know this agent by. */
+  readonly mode: string;
+  readonly ownAddress: string;
+  /** The members, or who leads, may be others. */
+  readonly heard: () => void;
+};
+
+/** A peer that has not named this agent so often in its answers cannot reach it. */
+const TIMES_UNNAMED = 2;
+/** An answer names no more peers than this, so that it may leave this agent out. */
+const MOST_NAMED = 64;
+
+export async function openByVotes(options: ByVotesOptions): Promise<Way> {
+  const { peers, client, self, mode, ownAddress, part, changed } = options;
+  let unnamed = new Map<string, { readonly id: string; readonly times: number }>();
+  let last: readonly Hello[] = [];
+
+  const isSelf = (address: string) => address === ownAddress || peers.contact(address)?.self === true;
+  const genesisId = () => register.state().settled?.record.genesis_id ?? null;
+
+  const register = await openRegister({
+    ...options,
+    alone() {
+      const { lookup, problems } = seeking.sought();
+      const isWhole = lookup?.kind === "complete" && problems.length === 0;
+      return isWhole && lookup.addresses.every(isSelf) && (mode === "static" || lookup.addresses.length > 0);
+    },
+    settled(settled) {
+      options.settled(settled);
+      enrol(last);
+      // The others hear at once that this node belongs to the cluster.
+      register.wake();
+    },
+    heard(hellos) {
+      last = hellos;
+      countUnnamed(hellos);
+      enrol(hellos);
+      options.heard();
+    },
+  });
+  const seeking = openSeeking({
+    pacing: options.pacing,
+    log: part("discovery"),
+    forming: () => register.state().settled === null,
+    found: peers.seek,
+    changed() {
+      register.wake();
+      changed();
+    },
+  });
+
+  /** Who answers under this node's genesis belongs to the cluster; who does not answer may still. */
+  const enrol = (hellos: readonly Hello[]): void => {
+    const id = genesisId();
+    const here = hellos.filter((h) => id !== null && h.marker?.genesis_id === id).map((h) => memberOf(h, id));
+    const others = peers.members().filter((m) => m.genesis_id === id && !here.some((h) => h.id === m.id));
+    peers.see([...others, ...here].sort((a, b) => (a.id < b.id ? -1 : 1)));
+  };
+
+  const countUnnamed = (hellos: readonly Hello[]): void => {
+    const { incarnation } = self();
+    const names = (hello: Hello) =>
+      hello.peers.length >= MOST_NAMED || hello.peers.some((p) => p.incarnation === incarnation);
+    unnamed = new Map(
+      hellos
+        .filter((hello) => !names(hello))
+        .map((h) => [h.incarnation, { id: h.node_id, times: (unnamed.get(h.incarnation)?.times ?? 0) + 1 }]),
+    );
+  };
+
+  const discovery = (): Discovery => {
+    const { lookup, problems } = seeking.sought();
+    const found = lookup?.addresses ?? null;
+    const silent = (found ?? []).flatMap((address) => {
+      const problem = peers.contact(address)?.problem;
+      return problem === undefined || problem === null ? [] : [{ address, problem }];
+    });
+    return {
+      mode,
+      found,
+      problems,
+      foundSelf: found?.some(isSelf) ?? false,
+      ownAddress,
+      silent,
+      blind: [...unnamed.values()].filter(({ times }) => times >= TIMES_UNNAMED).map(({ id }) => id),
+      unlisted: found === null ? [] : last.filter((h) => !found.includes(h.agent_addr)).map((h) => h.node_id),
+    };
+  };
+
+  return {
+    genesis: register,
+    registration: () => ({ at: "held" }),
+    health: seeking.health,
+    discovery,
+    refresh: () => {},
+    met({ from, genesis_id, leaving = false }) {
+      const isMember = peers.members().some((m) => m.incarnation === from.incarnation);
+      if (leaving) {
+        peers.forget(from.incarnation);
+        peers.see(peers.members().filter((m) => m.incarnation !== from.incarnation));
+        options.heard();
+      } else if (peers.meet(from) || (!isMember && genesis_id != null && genesis_id === genesisId()))
+        register.wake(register.state().settled === null);
+    },
+    vote: register.vote,
+    assumeLost: register.assumeLost,
+    tasks: (provider) => [(s) => seeking.run(provider, s), (s) => register.run(s)],
+    farewell: async () => {},
+    async leave(signal) {
+      const addresses = peers.members().map((m) => m.agent_addr);
+      await Promise.all(addresses.map((address) => client.hello(address, signal, true).catch(() => null)));
+    },
+  };
+
+  function memberOf(hello: Hello, genesis_id: string | null): Member {
+    const { node_id: id, incarnation, boot_id, agent_addr, api_addr, addr, voter, expect } = hello;
+    return {
+      v: VERSION,
+      id,
+      incarnation,
+      boot_id,
+      agent_addr,
+      api_addr,
+      addr,
+      voter,
+      expect,
+      status: "settled",
+      genesis_id,
+    };
+  }
+}

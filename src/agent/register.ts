@@ -1,0 +1,126 @@
+/** Agreeing among the agents: hearing everybody, and asking for and giving votes. */
+
+import type { Hello } from "../core/model.ts";
+import type { Polled } from "../core/proposer.ts";
+import { giveUp, step } from "../core/register.ts";
+import { type Effect, type Input, vote } from "../core/register-steps.ts";
+import { type Message, noVotes, type Reply } from "../core/votes.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
+import { withDeadline } from "../lib/loop.ts";
+import { type AgreementOptions, openAgreement, type Standing } from "./agreement.ts";
+import { TAKE_OVER_MS } from "./asking.ts";
+import { lookAt } from "./database.ts";
+import type { PeerClient } from "./peer-client.ts";
+import { HELLO_LIMIT_MS, type Peers } from "./peers.ts";
+
+/** What a round trip counts as at least and at most, in milliseconds, where others are let go first. */
+const ROUND_TRIP_MS = { least: 5, most: 500 } as const;
+/** How often a settled node hears who is there, a fifth more or less. */
+const SETTLED_MS = 10_000;
+
+export type RegisterOptions = AgreementOptions & {
+  readonly peers: Peers;
+  readonly client: Pick<PeerClient, "say">;
+  /** The list of addresses is complete, and names this node alone. */
+  readonly alone: () => boolean;
+  /** A round of hearing is over. */
+  readonly heard: (hellos: readonly Hello[]) => void;
+};
+
+type Own = Extract<Effect, { type: "read" | "poll" }>;
+
+/** The agent's part in the register. */
+export async function openRegister(options: RegisterOptions) {
+  const { rules, dataDir, pacing, peers, client, self, log } = options;
+  const { clock, random } = pacing;
+  let roundTripMs: number = ROUND_TRIP_MS.least;
+
+  const hear = async (impatient: boolean, signal: AbortSignal): Promise<Input> => {
+    const began = clock.now();
+    try {
+      const hellos = await peers.askAll(signal, {
+        isEnough: (hellos) => hellos.filter((h) => h.voter && h.key === rules.key).length + 1 >= rules.expect,
+      });
+      roundTripMs = Math.min(Math.max(clock.now() - began, ROUND_TRIP_MS.least), ROUND_TRIP_MS.most);
+      options.heard(hellos);
+      const data = await lookAt(options.dbDataDir, dataDir.disk);
+      return { type: "heard", heard: { self: self(), data, hellos, alone: options.alone(), impatient } };
+    } catch (error) {
+      const of = error instanceof RollcallError && error.code === "disk" ? "database" : "store";
+      return { type: "unreadable", problem: reason(error), of };
+    }
+  };
+
+  const say = (address: string, message: Message, signal: AbortSignal): Promise<Reply | null> =>
+    withDeadline(clock, signal, HELLO_LIMIT_MS, `${message.kind} to ${address}`, (s) =>
+      client.say(address, message, s),
+    ).catch((error: unknown) => {
+      log.debug({ error: reason(error) }, "no vote");
+      return null;
+    });
+
+  /** Ends when all have answered, when enough are in favour, or when each has had its time. */
+  const poll = async (
+    { poll: { message, to }, needs }: Extract<Own, { type: "poll" }>,
+    signal: AbortSignal,
+  ) => {
+    const replies = new Map<string, Reply | null>();
+    const enough = Promise.withResolvers<void>();
+    const inFavour = () =>
+      [...replies.values()].filter((r) => r?.kind === "promise" || r?.kind === "accepted").length;
+    const asked = to.map(async ({ incarnation, agent_addr }) => {
+      replies.set(incarnation, await say(agent_addr, message, signal));
+      if (inFavour() >= needs && needs < to.length) enough.resolve();
+    });
+    await Promise.race([Promise.all(asked), enough.promise]);
+    const polled: Polled = to.map(({ incarnation }) => ({
+      incarnation,
+      reply: replies.get(incarnation) ?? null,
+    }));
+    return { type: "polled", polled } as const;
+  };
+
+  const agreement = await openAgreement(options, {
+    kept: (kept) => ({ ...kept, votes: kept.votes ?? noVotes }),
+    step,
+    perform: (effect: Own, { impatient }: Standing, signal): Promise<Input> =>
+      effect.type === "read" ? hear(impatient, signal) : poll(effect, signal),
+    tell({ message, to }, signal) {
+      for (const { agent_addr } of to) void say(agent_addr, message, signal);
+    },
+    patienceMs({ on }) {
+      if (on === "claimer") return TAKE_OVER_MS;
+      return on === "turn" ? (2 + 4 * random()) * roundTripMs : null;
+    },
+    settledMs: () => SETTLED_MS * (0.8 + random() * 0.4),
+  });
+  return {
+    ...agreement,
+    /** Answers a message, once what it promises is on disk. Throws `disk` where it cannot be. */
+    async vote(message: Message): Promise<Reply> {
+      const before = agreement.state().kept.votes;
+      const reply = await agreement.amend((state) => {
+        const { state: next, reply } = vote(rules, state, message);
+        return { state: next, value: reply };
+      });
+      // A decision is what a node waits for; a promise given to another is not.
+      const after = agreement.state().kept.votes;
+      if (
+        after?.members.decided !== before?.members.decided ||
+        after?.genesis.decided !== before?.genesis.decided
+      )
+        agreement.wake();
+      return reply;
+    },
+    /** An operator says that a voter is gone for good; false: this node may not agree any more. */
+    async assumeLost(incarnation: string): Promise<boolean> {
+      const agreed = await agreement.amend((state) => {
+        const next = giveUp(rules, state, incarnation);
+        return { state: next ?? state, value: next !== null };
+      });
+      if (agreed) agreement.wake();
+      return agreed;
+    },
+  };
+}
+export type Register = Awaited<ReturnType<typeof openRegister>>;
