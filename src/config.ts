@@ -62,6 +62,7 @@ export const Settings = z.strictObject({
   node_id: nodeId.nullable(),
   http_addr: address,
   http_adv_addr: address.nullable(),
+  dns_addr: address.nullable(),
   data_dir: z.string(),
   disco_mode: DiscoMode.nullable(),
   disco_config: z.record(z.string(), z.unknown()),
@@ -144,6 +145,8 @@ export type AgentConfig = {
   readonly httpAddr: Address;
   /** What others use; never a wildcard. */
   readonly httpAdvAddr: Address;
+  /** Where it answers DNS; null: nowhere. */
+  readonly dnsAddr: Address | null;
   readonly dataDir: string;
   readonly disco: DiscoConfig;
   readonly bootstrapExpect: number;

@@ -51,6 +51,7 @@ describe("an agent's configuration", () => {
       nodeId: null,
       httpAddr: { host: "127.0.0.1", port: 4100 },
       httpAdvAddr: { host: "127.0.0.1", port: 4100 },
+      dnsAddr: null,
       dataDir: "./rollcall-data",
       disco: { mode: "etcd-kv", key: "rollcall", provider: {} },
       bootstrapExpect: 1,

@@ -37,7 +37,7 @@ const rooms: readonly { readonly room: RegExp; readonly may: RegExp }[] = [
   { room: /^src\/databases\//, may: /^(src\/databases\/|src\/core\/|src\/lib\/|node:|zod$)/ },
   {
     room: /^src\/agent\//,
-    may: /^(src\/agent\/|src\/config\.ts$|src\/core\/|src\/databases\/(database|index)\.ts$|src\/lib\/|node:|hono|@hono\/|zod$)/,
+    may: /^(src\/agent\/|src\/config\.ts$|src\/core\/|src\/databases\/(database|index)\.ts$|src\/lib\/|node:|hono|@hono\/|dns2$|zod$)/,
   },
   {
     room: /^src\/discovery-service\//,

@@ -67,6 +67,12 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps, stop: Abort
     opened.push(() => closeProvider(provider, deps));
     const listening = await serve(config, deps, node, { stopping: signal, left: () => end({ by: "stop" }) });
     opened.push(() => listening.close(GRACE_MS));
+    if (config.dnsAddr !== null) {
+      const { serveDns } = await import("./dns.ts");
+      const shown = { leader: node.beside.leader, peers: node.view.pages.peers };
+      const part = { log: log.child({ part: "dns" }), clock: deps.pacing.clock };
+      opened.push((await serveDns(config, config.dnsAddr, shown, part)).close);
+    }
     const { id: node_id, incarnation } = node.self();
     log.info(
       { node_id, incarnation, key: node.rules.key, addr: formatAddress(config.httpAddr) },

@@ -54,6 +54,7 @@ export async function agentConfig(s: Settings, deps: ConfigDeps): Promise<AgentC
     nodeId: s.node_id ?? nodeId,
     httpAddr: s.http_addr,
     httpAdvAddr,
+    dnsAddr: s.dns_addr,
     dataDir: s.data_dir,
     disco,
     bootstrapExpect,

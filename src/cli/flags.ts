@@ -36,6 +36,12 @@ export const FLAGS: readonly Flag[] = [
       commands: [...AGENT, ...CLIENT],
       meaning: "what the other agents connect to; never 0.0.0.0 or [::]",
     },
+    "dns-addr": {
+      kind: "address",
+      word: "HOST:PORT",
+      defaultText: "none: no DNS",
+      meaning: "where the agent answers DNS, UDP and TCP, to anybody: leader.KEY.rollcall and the like",
+    },
     "data-dir": {
       word: "DIR",
       default: "./rollcall-data",

@@ -1,13 +1,14 @@
 /** `rollcall validate`: what an agent would do with these flags, and where its safety ends. Contacts nobody. */
 import { type AgentConfig, hasStore } from "../config.ts";
 import { formatAddress } from "../core/address.ts";
+import { nodeNameOf, zoneOf } from "../core/dns-names.ts";
 import { formatDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
 import { columns, wrap } from "./table.ts";
 
 /** Prints `ok`, what will be used, and the limits that apply. The configuration was checked before. */
 export async function run(config: AgentConfig, io: Io): Promise<number> {
-  const limits = limitsOf(config)
+  const limits = [...limitsOf(config), ...dnsLimits(config)]
     .flatMap((limit) => wrap(`limit: ${limit}`, 100).map((line, at) => `${at === 0 ? "" : "  "}${line}\n`))
     .join("");
   io.stdout(`ok\n${columns(used(config))}${limits}`);
@@ -21,6 +22,7 @@ function used(config: AgentConfig): readonly (readonly string[])[] {
     ["node id", config.nodeId ?? `kept in ${config.dataDir}, else the host's name`],
     ["listens", `${formatAddress(httpAddr)}, ${security(config)}`],
     ["others use", formatAddress(httpAdvAddr)],
+    ["DNS", dnsOf(config)],
     ["data", config.dataDir],
     ["key", `${disco.key} (${disco.mode})`],
     ["votes", config.voter ? `yes, of ${bootstrapExpect}, overdue after ${waits}` : "no, it joins only"],
@@ -43,6 +45,12 @@ function used(config: AgentConfig): readonly (readonly string[])[] {
     ],
     ["log", `${config.log.level}, ${config.log.format}`],
   ];
+}
+
+function dnsOf({ dnsAddr, disco }: AgentConfig): string {
+  if (dnsAddr === null) return "none";
+  const zone = zoneOf(disco.key);
+  return `${formatAddress(dnsAddr)}, ${zone.ok ? `leader.${zone.name}` : "no name to serve"}`;
 }
 
 function hooksOf({ hooks }: AgentConfig): string {
@@ -95,4 +103,15 @@ function withoutStore({ bootstrapExpect, disco, voter }: AgentConfig): readonly 
 
 function isNobody(addresses: unknown): boolean {
   return Array.isArray(addresses) && addresses.length === 0;
+}
+
+/** What of a cluster's key and of this node's id has no name in DNS, where DNS is asked for. */
+function dnsLimits({ dnsAddr, disco, nodeId }: AgentConfig): readonly string[] {
+  if (dnsAddr === null) return [];
+  const zone = zoneOf(disco.key);
+  if (!zone.ok) return [`-dns-addr serves nothing: the key ${disco.key} ${zone.problem}`];
+  const name = nodeId === null ? null : nodeNameOf(nodeId, zone.name);
+  return name === null || name.ok
+    ? []
+    : [`-dns-addr serves no name for this node alone: the node id ${nodeId} ${name.problem}`];
 }

@@ -59,6 +59,7 @@ export function configOf(
     nodeId: id,
     httpAddr: addr,
     httpAdvAddr: addr,
+    dnsAddr: null,
     dataDir: join(dir, "data"),
     disco: { mode: "disco", key: "rollcall", provider: {} },
     bootstrapExpect: 1,
