@@ -57,4 +57,21 @@ describe("validate", () => {
       /-join=self: this node alone/,
     );
   });
+
+  it("says which name DNS will answer, and what of key and node id has none", async () => {
+    const dns = ["-dns-addr=127.0.0.1:5353", "-genesis=strict"];
+    const orders = [...dns, "-disco-key=prod/orders"];
+    expect((await validate()).out).toMatch(/^DNS +none$/m);
+    const { out } = await validate(...orders, "-node-id=node-1");
+    expect(out).toMatch(/^DNS +127\.0\.0\.1:5353, leader\.orders\.prod\.rollcall$/m);
+    expect(limits(out).length).toBe(2);
+    expect(limits((await validate(...orders, "-node-id=10.0.0.1:4001")).out)[2]).toBe(
+      "limit: -dns-addr serves no name for this node alone: the node id 10.0.0.1:4001 has the label 1:4001, where DNS allows 1 to 63 of [a-z0-9_-], no hyphen first or last",
+    );
+    const keyed = await validate(...dns, "-disco-key=a..b");
+    expect(keyed.out).toMatch(/^DNS +127\.0\.0\.1:5353, no name to serve$/m);
+    expect(limits(keyed.out)[2]).toBe(
+      "limit: -dns-addr serves nothing: the key a..b has an empty label between dots",
+    );
+  });
 });
