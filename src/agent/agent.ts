@@ -69,7 +69,8 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps, stop: Abort
     opened.push(() => listening.close(GRACE_MS));
     if (config.dnsAddr !== null) {
       const { serveDns } = await import("./dns.ts");
-      const shown = { leader: node.beside.leader, peers: node.view.pages.peers };
+      const { leader, report } = node.beside;
+      const shown = { leader, report, peers: node.view.pages.peers };
       const part = { log: log.child({ part: "dns" }), clock: deps.pacing.clock };
       opened.push((await serveDns(config, config.dnsAddr, shown, part)).close);
     }

@@ -3,6 +3,7 @@ import type { AgentConfig } from "../config.ts";
 import { type Address, isWildcard, parseAddress } from "../core/address.ts";
 import type { DnsFacts } from "../core/dns-answer.ts";
 import type { LeaderView } from "../core/leader-view.ts";
+import type { NodeReport } from "../core/node-report.ts";
 import type { PeerRow } from "./http.ts";
 
 /**
@@ -14,6 +15,8 @@ export const LEADER_STALE_MS = 90_000;
 export type DnsView = {
   readonly leader: () => LeaderView;
   readonly peers: () => readonly PeerRow[];
+  /** The last look at this node's database. */
+  readonly report: () => NodeReport;
 };
 
 /** The facts of this moment. */
@@ -22,13 +25,14 @@ export function dnsFacts(zone: string, server: string | null, view: DnsView): Dn
   const own = rows.find((row) => row.self)?.genesis_id ?? null;
   // Of two lives of a node id, this agent's own, then the one in the directory.
   const ranked = [...rows].sort((a, b) => rank(a) - rank(b));
+  const report = view.report();
   const nodes = ranked
     .filter((row, at) => ranked.findIndex(({ id }) => id === row.id) === at)
     .sort((a, b) => (a.id < b.id ? -1 : 1))
     .map((row) => ({
       id: row.id,
       address: clientAddress(row.api_addr),
-      follows: own !== null && row.genesis_id === own && row.reachable !== false,
+      follows: own !== null && row.genesis_id === own && isThere(row, report),
     }));
   return { zone, server, leader: leaderOf(view.leader(), nodes), nodes };
 }
@@ -38,6 +42,17 @@ export function serverOf(bound: string, { httpAdvAddr }: Pick<AgentConfig, "http
   if (!isWildcard(bound)) return bound;
   const { host } = httpAdvAddr;
   return host.includes(":") || /^\d+\.\d+\.\d+\.\d+$/.test(host) ? host : null;
+}
+
+/**
+ * Whether clients may be sent to a member, as far as is known here: its agent, which is asked once a minute, and
+ * this node's database, which is asked all the time, say nothing against it.
+ */
+function isThere({ id, self, reachable }: PeerRow, { kind, status, members }: NodeReport): boolean {
+  if (self) return kind === "none" || status === "healthy";
+  if (reachable === false) return false;
+  const listed = members?.find((member) => member.id === id);
+  return members === null || (listed !== undefined && listed.reachable !== false);
 }
 
 function rank({ self, registered }: PeerRow): number {

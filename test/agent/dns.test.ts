@@ -13,6 +13,7 @@ import { dnsFacts, LEADER_STALE_MS, serverOf } from "../../src/agent/dns-facts.t
 import { MOST_QUESTION_BYTES } from "../../src/agent/dns-message.ts";
 import { type DnsFacts, dnsAnswer } from "../../src/core/dns-answer.ts";
 import type { LeaderView } from "../../src/core/leader-view.ts";
+import { blankReport, type NodeReport } from "../../src/core/node-report.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { manualClock } from "../lib/manual-clock.ts";
 import {
@@ -300,8 +301,10 @@ describe("dnsFacts", () => {
     ...{ source: "key", verified: true, stale_for: 0 },
     ...more,
   });
+  const seenBy = (report: NodeReport, view: LeaderView, ...rows: ReturnType<typeof rowOf>[]) =>
+    dnsFacts(ZONE, null, { leader: () => view, peers: () => rows, report: () => report });
   const factsOf = (view: LeaderView, ...rows: ReturnType<typeof rowOf>[]) =>
-    dnsFacts(ZONE, null, { leader: () => view, peers: () => rows });
+    seenBy(blankReport("none", "unknown", null), view, ...rows);
   const self = member("n1", { self: true });
 
   it("has the leader and the members with their databases' addresses", () => {
@@ -338,6 +341,28 @@ describe("dnsFacts", () => {
     expect(following(factsOf(led("n1"), ...rows).nodes)).toEqual(["n1", "n4"]);
     const blank = member("n1", { self: true, genesis_id: null });
     expect(following(factsOf(led("n1"), blank, member("n2", { genesis_id: null })).nodes)).toEqual([]);
+  });
+
+  it("leaves out of those who follow whom this node's database does not reach or list, and itself when it is not healthy", () => {
+    const rows = [self, member("n2"), member("n3"), member("n4")];
+    const listed = (id: string, reachable: boolean | null) => ({
+      id,
+      addr: "",
+      api_addr: "",
+      voter: null,
+      reachable,
+    });
+    const healthy = {
+      ...blankReport("rqlite", "healthy", null),
+      members: [listed("n1", true), listed("n2", false), listed("n3", null)],
+    };
+    const following = (report: NodeReport) =>
+      seenBy(report, led("n1"), ...rows)
+        .nodes.filter((one) => one.follows)
+        .map(({ id }) => id);
+    expect(following(healthy)).toEqual(["n1", "n3"]);
+    expect(following({ ...healthy, members: null })).toEqual(["n1", "n2", "n3", "n4"]);
+    expect(following(blankReport("rqlite", "unavailable", "refused"))).toEqual(["n2", "n3", "n4"]);
   });
 
   it("takes of two lives of a node id this agent's, then the one in the directory", () => {
