@@ -114,7 +114,7 @@ function write({ header, question, edns }: Asked, reply: Reply): Buffer {
   writer.names = names;
   Packet.Question.encode(question, writer);
   for (const record of records) {
-    // The target of an SRV record must not be compressed (RFC 2782), and some clients refuse it.
+    // The target of an SRV record must not be compressed (RFC 2782): Go's resolver refused it for years.
     writer.names = record.type === TYPE.SRV ? undefined : names;
     Packet.Resource.encode(record, writer);
   }
