@@ -4,7 +4,7 @@ import { type Address, isWildcard, parseAddress } from "../core/address.ts";
 import type { DnsFacts } from "../core/dns-answer.ts";
 import type { LeaderView } from "../core/leader-view.ts";
 import type { NodeReport } from "../core/node-report.ts";
-import type { PeerRow } from "./http.ts";
+import type { PeerRow } from "./pages.ts";
 
 /**
  * A leader that nobody has confirmed for so long is not named, in milliseconds: an answer of DNS cannot say how

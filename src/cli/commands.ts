@@ -39,6 +39,11 @@ export const GENESIS_COMMANDS = [
   "genesis rebirth",
 ] as const;
 
+/** Commands that take an agent's flags, that ask a running agent, and that look for peers. */
+export const AGENT = ["agent", "validate"] as const;
+export const CLIENT = ["status", "explain", "leave", "genesis assume-lost"] as const;
+export const STORE = [...AGENT, "discover", ...GENESIS_COMMANDS] as const;
+
 const CONSUL = "-disco-mode=consul-kv -disco-key=prod/orders";
 
 export const COMMANDS: readonly Command[] = [

@@ -41,3 +41,18 @@ export type Flag = {
   /** One line, without a full stop. */
   readonly meaning: string;
 };
+
+type Row = Pick<Flag, "word" | "meaning"> & Partial<Flag>;
+
+/** Flags from a table of what is particular to each: of one section of help, and used by these commands unless a row says otherwise. */
+export function rows(section: Section, commands: readonly CommandName[], table: Record<string, Row>): Flag[] {
+  return Object.entries(table).map(([name, row]) => ({
+    name,
+    key: name.replaceAll("-", "_"),
+    kind: "string",
+    default: row.kind === "bool" ? "false" : null,
+    commands,
+    section,
+    ...row,
+  }));
+}

@@ -2,16 +2,11 @@
  * Every flag of this release, once: parsing, help, environment names, the keys of a `-config` file and the
  * README's tables come from these rows.
  */
-import { type CommandName, GENESIS_COMMANDS } from "./commands.ts";
-import type { Flag, Section } from "./flag.ts";
+import { COMMAND_FLAGS } from "./command-flags.ts";
+import { AGENT, CLIENT, type CommandName, STORE } from "./commands.ts";
+import { type Flag, rows } from "./flag.ts";
 
 export type { Flag, Kind, Section } from "./flag.ts";
-
-type Row = Pick<Flag, "word" | "meaning"> & Partial<Flag>;
-
-const AGENT = ["agent", "validate"] as const;
-const CLIENT = ["status", "explain", "leave", "genesis assume-lost"] as const;
-const STORE = [...AGENT, "discover", ...GENESIS_COMMANDS] as const;
 
 /** All flags, in the order of help. */
 export const FLAGS: readonly Flag[] = [
@@ -249,77 +244,7 @@ export const FLAGS: readonly Flag[] = [
       meaning: "how lines look",
     },
   }),
-  ...rows("command", CLIENT, {
-    addr: {
-      kind: "address",
-      word: "HOST:PORT",
-      defaultText: "-http-addr on this machine; with TLS, -http-adv-addr",
-      meaning: "the agent to ask",
-    },
-    o: {
-      key: "output",
-      kind: "enum",
-      word: "FORMAT",
-      values: ["table", "json"],
-      default: "table",
-      lineOnly: true,
-      commands: ["status", "explain", "discover", "genesis show"],
-      meaning: "for people, or for programs",
-    },
-  }),
-  ...rows("command", ["status"], {
-    check: {
-      kind: "enum",
-      word: "WHAT",
-      values: ["live", "startup", "ready"],
-      lineOnly: true,
-      meaning: "print one word and answer by the exit code, 0 or 1: for health checks without curl",
-    },
-  }),
-  ...rows("command", ["genesis init"], {
-    "forget-leader": {
-      word: "ID",
-      lineOnly: true,
-      meaning:
-        "who the leader record of a database names that is gone for good: that record forbids nothing any more",
-    },
-  }),
-  ...rows("command", ["genesis assume-lost"], {
-    incarnation: {
-      word: "ID",
-      lineOnly: true,
-      meaning: "the voter that is gone, as `rollcall explain` names it",
-    },
-  }),
-  ...rows("command", ["genesis rebirth"], {
-    genesis: {
-      key: "old_genesis",
-      word: "OLD_ID",
-      lineOnly: true,
-      defaultText: "required",
-      meaning: "the genesis that is given up",
-    },
-    confirm: {
-      word: "KEY",
-      lineOnly: true,
-      commands: [
-        "leave",
-        "genesis assume-lost",
-        "genesis init",
-        "genesis adopt",
-        "genesis restore",
-        "genesis rebirth",
-      ],
-      defaultText: "asked on a terminal",
-      meaning: "the cluster's key once more, as confirmation",
-    },
-  }),
-  ...rows("command", [...STORE, ...CLIENT], {
-    config: {
-      word: "FILE",
-      meaning: "YAML or JSON with any of the flags that have an environment variable, named as in disco_mode",
-    },
-  }),
+  ...COMMAND_FLAGS,
 ];
 
 /** The flag of that name as a command takes it, or null. Each command takes every flag of the agent, so that an agent's line serves. */
@@ -351,16 +276,4 @@ export function envName(flag: Flag): string | null {
 function takes(command: CommandName, flag: Flag): boolean {
   if (command === "version" || command === "help") return false;
   return uses(command, flag) || uses("agent", flag);
-}
-
-function rows(section: Section, commands: readonly CommandName[], table: Record<string, Row>): Flag[] {
-  return Object.entries(table).map(([name, row]) => ({
-    name,
-    key: name.replaceAll("-", "_"),
-    kind: "string",
-    default: row.kind === "bool" ? "false" : null,
-    commands,
-    section,
-    ...row,
-  }));
 }

@@ -47,11 +47,12 @@ describe("help", () => {
     expect(helpText("genesis")).toMatchInlineSnapshot(`
       "Usage: rollcall genesis COMMAND [FLAGS]
 
-        genesis show     prints the genesis record
-        genesis init     creates the genesis record, so that voters may create the cluster
-        genesis adopt    brings a running cluster under rollcall, without a restart
-        genesis restore  writes this node's marker back into a store that lost the record
-        genesis rebirth  gives up a cluster for good, so that its key may have a new one
+        genesis show         prints the genesis record
+        genesis init         creates the genesis record, so that voters may create the cluster
+        genesis adopt        brings a running cluster under rollcall, without a restart
+        genesis restore      writes this node's marker back into a store that lost the record
+        genesis rebirth      gives up a cluster for good, so that its key may have a new one
+        genesis assume-lost  without a store: says that a voter is gone for good
 
       rollcall help genesis COMMAND, or -h after it, explains one.
       "
