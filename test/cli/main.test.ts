@@ -4,6 +4,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { startNameServer } from "../support/name-server.ts";
 import { tempDir } from "../support/temp.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -90,6 +91,25 @@ describe("the program", () => {
     expect((await execute("sh", ["-c", piped, process.execPath, MAIN])).err).toContain(
       '/dev/stdin: disco_mode: "nonsense" must be',
     );
+  });
+
+  it("finds agents by name, and says what is missing", async () => {
+    const server = await startNameServer({
+      "A a.example": { addresses: ["10.0.0.2", "10.0.0.1"] },
+      "AAAA a.example": "SERVFAIL",
+    });
+    const config = JSON.stringify({ name: "a.example", resolvers: [server.endpoint] });
+    const { code, out } = await rollcall(["discover", "-disco-mode=dns", "-disco-config", config]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^problem +a\.example AAAA: SERVFAIL$/m);
+    expect(out).toMatch(/^10\.0\.0\.1:4100\n10\.0\.0\.2:4100$/m);
+    server.zone = {};
+    const gone = await rollcall(["discover", "-disco-mode=dns", "-disco-config", config]);
+    expect([gone.code, gone.out]).toEqual([1, ""]);
+    expect(gone.err).toMatch(
+      /^rollcall: resolve a\.example: NXDOMAIN[^\n]*publishNotReadyAddresses[^\n]*\n$/,
+    );
+    await server.close();
   });
 
   it("ends with 1 and one line when the store does not answer", async () => {

@@ -55,11 +55,18 @@ describe("the bundle", () => {
     ["consul-kv", (port: number) => [`-disco-config={"address":"127.0.0.1:${port}"}`]],
     ["etcd-kv", (port: number) => [`-disco-config={"endpoints":["127.0.0.1:${port}"]}`]],
     ["disco", (port: number) => [`-disco-url=http://127.0.0.1:${port}`, "-disco-id=prod/orders"]],
+    ["dns", (port: number) => [`-disco-config={"resolvers":["127.0.0.1:${port}"]}`]],
+    ["dns-srv", (port: number) => [`-disco-config={"resolvers":["127.0.0.1:${port}"]}`]],
   ])("loads the provider of %s: a store that is not there is one line and 1", async (mode, flags) => {
     const port = await freePort("127.0.0.1");
     const { code, out, err } = await rollcall("discover", `-disco-mode=${mode}`, ...flags(port));
     expect([code, out]).toEqual([1, ""]);
     expect(err).toMatch(/^rollcall: [^\n]*refused[^\n]*\n$/);
+  });
+
+  it("loads the provider of -join", async () => {
+    const { code, out } = await rollcall("discover", "-join=10.0.0.1,10.0.0.2:4200");
+    expect([code, out.trim().split("\n").slice(-2)]).toEqual([0, ["10.0.0.1:4100", "10.0.0.2:4200"]]);
   });
 
   it("runs through a symbolic link, as npm link and the image have it", async () => {

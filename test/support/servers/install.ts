@@ -10,7 +10,7 @@ import { codeOf, RollcallError, reason } from "../../../src/lib/errors.ts";
 import { inPath, isExecutable, run } from "../processes.ts";
 import { until } from "../wait.ts";
 import { type Found, findProgram, PROGRAMS, type Program, serversPrefix, variableOf } from "./find.ts";
-import { PINS, type Pin, type Pinned } from "./pins.ts";
+import { type Package, PINS, type Pin, type Pinned } from "./pins.ts";
 
 const APT_HELPER = "/usr/lib/apt/apt-helper";
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -95,13 +95,32 @@ async function unpackInto(program: Pinned, pin: Pin): Promise<void> {
     const tree = join(work, "tree");
     await mkdir(join(tree, dirname(pin.binary)), { recursive: true });
     await rename(join(work, "all", pin.binary), join(tree, pin.binary));
+    const entry = pin.libraries === undefined ? pin.binary : await withLibraries(pin, pin.libraries, work);
     await writeFile(join(tree, "stamp"), `${pin.sha256}\n${origin}\n`);
     await rm(join(prefix, program), { recursive: true, force: true });
     await rename(tree, join(prefix, program));
-    await linkOver(`../${program}/${pin.binary}`, join(prefix, "bin", basename(pin.binary)));
+    await linkOver(`../${program}/${entry}`, join(prefix, "bin", basename(pin.binary)));
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+// Gives the script that starts the program with its libraries, once it has shown that it starts.
+async function withLibraries(pin: Pin, libraries: readonly Package[], work: string): Promise<string> {
+  const tree = join(work, "tree");
+  for (const library of libraries) {
+    const { file } = await fetchPackage(library, work);
+    await run("dpkg-deb", ["--extract", file, join(work, "libraries")]);
+  }
+  await rename(join(work, "libraries/usr/lib/x86_64-linux-gnu"), join(tree, "lib"));
+  const lines = [
+    "#!/bin/sh",
+    'here=$(dirname "$(readlink -f "$0")")',
+    `LD_LIBRARY_PATH="$here/lib" exec "$here/${pin.binary}" "$@"`,
+  ];
+  await writeFile(join(tree, "start"), `${lines.join("\n")}\n`, { mode: 0o755 });
+  await run(join(tree, "start"), ["--version"]);
+  return "start";
 }
 
 async function linkOver(target: string, link: string): Promise<void> {
@@ -110,9 +129,9 @@ async function linkOver(target: string, link: string): Promise<void> {
 }
 
 // The pinned file; where a point release has replaced it, what its suite's signed index names now.
-async function fetchPackage(pin: Pin, work: string): Promise<{ file: string; origin: string }> {
+async function fetchPackage(pin: Package, work: string): Promise<{ file: string; origin: string }> {
   const mirror = await mirrorOfApt();
-  const file = join(work, "pinned.deb");
+  const file = join(work, `${pin.package}.deb`);
   try {
     await run(
       APT_HELPER,
@@ -122,7 +141,7 @@ async function fetchPackage(pin: Pin, work: string): Promise<{ file: string; ori
     return { file, origin: basename(pin.path) };
   } catch (pinned) {
     try {
-      return await fetchFromIndex(pin, mirror, join(work, "apt"));
+      return await fetchFromIndex(pin, mirror, join(work, `apt-${pin.package}`));
     } catch (index) {
       throw new RollcallError("fetch", `fetch ${pin.package}: ${reason(pinned)}; ${reason(index)}`, {
         cause: index,
@@ -142,7 +161,7 @@ async function mirrorOfApt(): Promise<string> {
 
 // A private apt folder for one suite: apt checks the signature, and the system's own lists stay as they are.
 async function fetchFromIndex(
-  pin: Pin,
+  pin: Package,
   mirror: string,
   folder: string,
 ): Promise<{ file: string; origin: string }> {

@@ -3,15 +3,21 @@
  * never installed, so that nothing of another suite enters the system.
  */
 
-/** One program taken out of one Debian package. */
-export type Pin = {
+/** One Debian package. */
+export type Package = {
   readonly suite: string;
   readonly package: string;
   /** Below the mirror. */
   readonly path: string;
   readonly sha256: string;
+};
+
+/** One program taken out of one package. */
+export type Pin = Package & {
   /** Inside the package. */
   readonly binary: string;
+  /** What it needs beside what nearly every system has; the libraries lie beside it and nobody else finds them. */
+  readonly libraries?: readonly Package[];
 };
 
 /** The programs the installer can fetch. Consul is in no suite after bullseye (its licence changed). */
@@ -36,6 +42,51 @@ export const PINS = {
     path: "pool/main/e/etcd/etcd-client_3.5.16-4_amd64.deb",
     sha256: "7eb67e305ba2ce523a5a0b29bf88750ded3f724769c7111a83382b7909f9977b",
     binary: "usr/bin/etcdctl",
+  },
+  knotd: {
+    suite: "bookworm",
+    package: "knot",
+    path: "pool/main/k/knot/knot_3.2.6-1_amd64.deb",
+    sha256: "b7a5996b6c5d0def4804e47967b30091f7139cadc23a17dece7c2c6bca3e5c2a",
+    binary: "usr/sbin/knotd",
+    libraries: [
+      {
+        suite: "bookworm",
+        package: "libknot13",
+        path: "pool/main/k/knot/libknot13_3.2.6-1_amd64.deb",
+        sha256: "63c3f14a9e94c49a8f249bb2d0ec88be7cb0dad1385dd4b10a7b53e1e1a48d34",
+      },
+      {
+        suite: "bookworm",
+        package: "libdnssec9",
+        path: "pool/main/k/knot/libdnssec9_3.2.6-1_amd64.deb",
+        sha256: "f5b90b443940909d7de958f621e0b01336d2ae972fc982b99ce78ab9faab6fd7",
+      },
+      {
+        suite: "bookworm",
+        package: "libzscanner4",
+        path: "pool/main/k/knot/libzscanner4_3.2.6-1_amd64.deb",
+        sha256: "0b2db4d7de2c13e20dae81ac97e1aeb2c5f843aa0b4eab6c124fd6b06629bca5",
+      },
+      {
+        suite: "bookworm",
+        package: "liburcu8",
+        path: "pool/main/libu/liburcu/liburcu8_0.13.2-1_amd64.deb",
+        sha256: "8647049698200fb5e20a130a09059b51878bb98643a120c7b0c6cbfd3f9b42dd",
+      },
+      {
+        suite: "bookworm",
+        package: "liblmdb0",
+        path: "pool/main/l/lmdb/liblmdb0_0.9.24-1_amd64.deb",
+        sha256: "126d5d9d645dbe4e60c63c55160f3db31372bc7f6351d8b4480a51b40c551ff6",
+      },
+      {
+        suite: "bookworm",
+        package: "libxdp1",
+        path: "pool/main/x/xdp-tools/libxdp1_1.3.1-1_amd64.deb",
+        sha256: "a0fd2ace12a996a217f8bb7f3ddcd4e982c2d890b864d40add05fac1739e96a4",
+      },
+    ],
   },
 } as const satisfies Record<string, Pin>;
 

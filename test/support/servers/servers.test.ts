@@ -1,3 +1,4 @@
+import { Resolver } from "node:dns/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeCertificates } from "../certificates.ts";
 import { request } from "../http.ts";
@@ -7,6 +8,7 @@ import type { Cluster } from "./cluster.ts";
 import { type Consul, startConsul, startConsulCluster } from "./consul.ts";
 import { base64, type Etcd, startEtcd, startEtcdCluster } from "./etcd.ts";
 import { describeWith } from "./index.ts";
+import { startKnot } from "./knot.ts";
 import { startRqlite } from "./rqlite.ts";
 
 const SLOW = 30_000;
@@ -111,6 +113,26 @@ describeWith("consul", "three Consul servers", () => {
       await writesAfterLeaderKill(cluster, async (node) => {
         return (await node.request("/v1/kv/a", { method: "PUT", body: "1" })).status === 200;
       });
+    },
+    SLOW,
+  );
+});
+
+describeWith("knotd", "a Knot", () => {
+  it(
+    "serves other records at once, also after a kill",
+    async () => {
+      const knot = await startKnot(["n1 60 A 10.0.0.1"]);
+      const resolver = new Resolver();
+      resolver.setServers([knot.endpoint]);
+      expect(await resolver.resolve4("n1.test")).toEqual(["10.0.0.1"]);
+      await knot.setRecords(["n1 60 A 10.0.0.2"]);
+      expect(await resolver.resolve4("n1.test")).toEqual(["10.0.0.2"]);
+      await knot.kill();
+      await knot.restart();
+      await knot.setRecords(["n1 60 A 10.0.0.3"]);
+      expect(await resolver.resolve4("n1.test")).toEqual(["10.0.0.3"]);
+      await knot.stop();
     },
     SLOW,
   );
