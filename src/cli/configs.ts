@@ -16,17 +16,14 @@ import {
   checkDirectories,
   checkDisco,
   checkFiles,
-  checkGenesis,
   checkHook,
   checkKeyPair,
   checkListening,
   checkTls,
   checkTlsPair,
-  expected,
-  joined,
-  providerMode,
 } from "./checks.ts";
 import { databasePart, hooksConfig, outputsConfig } from "./database.ts";
+import { checkGenesis, expected, joined, providerMode } from "./discovery.ts";
 import { type Files, usageError } from "./usage.ts";
 
 /** What checking needs of the world; an Io is one. */

@@ -45,6 +45,14 @@ export async function until<T>(condition: () => T | Promise<T>, options: Until):
   }
 }
 
+/** What a promise of a truthy value ends in, its error too, which must be within 2 s: less than any time-out of its own. */
+export function soon<T>(promise: Promise<T>): Promise<unknown> {
+  return until<unknown>(() => promise.catch((error: unknown) => error), {
+    deadlineMs: 2_000,
+    what: "a promise to settle by now",
+  });
+}
+
 // A condition that never settles must not outlive the deadline.
 async function before<T>(condition: () => T | Promise<T>, leftMs: number): Promise<T | typeof PENDING> {
   const asked = condition();
