@@ -34,7 +34,7 @@ export function joined(list: string): readonly string[] {
 }
 
 /** Whether -join makes this node a cluster of its own. */
-export function isAlone(list: string | null): boolean {
+function isAlone(list: string | null): boolean {
   return list?.trim() === SELF;
 }
 
