@@ -102,7 +102,7 @@ export function createMemory(options: { ttlMs?: number; uuid?: () => string } = 
 }
 
 /** A store as one provider sees it. `turn` is aborted when the store goes down, comes up or is wiped. */
-type Store = {
+export type Store = {
   readonly id: string;
   readonly ttlMs: number;
   perform<T>(call: Call, signal: AbortSignal, work: () => T): Promise<T>;
@@ -111,7 +111,8 @@ type Store = {
   turn(): AbortSignal;
 };
 
-function openProvider(shared: Store): Provider {
+/** A provider over a store. */
+export function openProvider(shared: Store): Provider {
   const ending = new AbortController();
   const store: Store = {
     ...shared,

@@ -1,0 +1,148 @@
+/** Faults that are drawn one by one: what each does, and when it is over. */
+
+import { DB_DIR } from "./disk.ts";
+import type { Kind } from "./faults.ts";
+import type { Flags, SimNode } from "./node.ts";
+import type { Scene } from "./scene.ts";
+import { STORE } from "./store.ts";
+
+const everywhere = [
+  "cut one way",
+  "cut both ways",
+  "node cut off",
+  "store cut from a node",
+  "store down",
+  "leases lapse",
+  "killed",
+  "power failed",
+  "disk full",
+  "stopped and continued",
+  "told to stop",
+  "restarted elsewhere",
+] as const satisfies Kind[];
+/** With as many voters as are expected and their disks safe, a store may be wiped; with others these. */
+const kept = ["store wiped"] as const satisfies Kind[];
+const spare = [
+  "disks wiped",
+  "database's disk wiped",
+  "restarted with another expect",
+  "restarted as a non-voter",
+  "node id used twice",
+] as const satisfies Kind[];
+
+export type Blow = (typeof everywhere)[number] | (typeof kept)[number] | (typeof spare)[number];
+
+/** What happens in one schedule. */
+export function blowsFor({ world: { chance }, shape }: Scene): Blow[] {
+  const from: readonly Blow[] = [...everywhere, ...(shape.wipes ? [...kept, ...kept] : spare)];
+  return Array.from({ length: chance.whole(2, 8) }, () => chance.pick(from));
+}
+
+/** Does it, to somebody. */
+export function strike(scene: Scene, blow: Blow): void {
+  const { world, store, nodes, shape } = scene;
+  const { time, chance, count } = world;
+  if (scene.healed) return;
+  const node = chance.pick(nodes);
+  const { host } = node.flags();
+  world.note("blow", `${blow} ${node.name}`);
+  switch (blow) {
+    case "cut one way":
+    case "cut both ways": {
+      const other = chance.pick(nodes).flags().host;
+      if (other === host) return;
+      count(blow);
+      const ways =
+        blow === "cut one way"
+          ? [[host, other]]
+          : [
+              [host, other],
+              [other, host],
+            ];
+      cutFor(scene, ways, chance.between(100, 10_000));
+      return;
+    }
+    case "node cut off": {
+      count(blow);
+      const others = [STORE, ...nodes.map((one) => one.flags().host)].filter((one) => one !== host);
+      cutFor(
+        scene,
+        others.flatMap((one) => [
+          [host, one],
+          [one, host],
+        ]),
+        chance.between(100, 12_000),
+      );
+      return;
+    }
+    case "store cut from a node":
+      cutFor(scene, chance.is(0.5) ? [[host, STORE]] : [[STORE, host]], chance.between(100, 10_000));
+      return;
+    case "store down":
+      store.setDown(true);
+      time.after(chance.between(50, 5_000), () => store.setDown(false));
+      return;
+    case "leases lapse":
+      count(blow);
+      store.lapse();
+      return;
+    case "store wiped":
+      count(blow);
+      store.wipe();
+      return;
+    case "killed":
+    case "power failed":
+      node.killAt(chance.whole(1, 60), blow === "power failed");
+      return;
+    case "disk full":
+      node.disk.setFull(true);
+      time.after(chance.between(20, 4_000), () => node.disk.setFull(false));
+      return;
+    case "disks wiped":
+    case "database's disk wiped":
+      count(blow);
+      node.kill(false);
+      if (blow === "disks wiped") node.disk.empty("/data");
+      node.disk.empty(DB_DIR);
+      return;
+    case "stopped and continued": {
+      const life = node.life();
+      if (life === null) return;
+      count(blow);
+      life.pause();
+      time.after(chance.between(50, 25_000), () => life.resume());
+      return;
+    }
+    case "told to stop":
+      node.stop();
+      return;
+    case "restarted elsewhere":
+      restart(scene, node, { host: `10.0.${chance.whole(1, 200)}.${chance.whole(1, 200)}` }, blow);
+      return;
+    case "restarted with another expect":
+      restart(scene, node, { expect: shape.expect + (chance.is(0.5) ? 1 : -1) || 1 }, blow);
+      return;
+    case "restarted as a non-voter":
+      restart(scene, node, { voter: false }, blow);
+      return;
+    case "node id used twice":
+      count(blow);
+      scene.add({ ...node.flags(), host: `10.1.0.${nodes.length + 1}` });
+      return;
+    default:
+      blow satisfies never;
+  }
+}
+
+function restart({ world }: Scene, node: SimNode, change: Partial<Flags>, blow: Blow): void {
+  world.count(blow);
+  node.kill(false);
+  node.start(change);
+}
+
+function cutFor({ network, world }: Scene, ways: readonly string[][], ms: number): void {
+  for (const [from = "", to = ""] of ways) network.cut(from, to);
+  world.time.after(ms, () => {
+    for (const [from = "", to = ""] of ways) network.heal(from, to);
+  });
+}

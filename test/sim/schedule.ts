@@ -1,0 +1,136 @@
+/** One schedule: a world drawn from a seed, what goes wrong in it, and what came of it. */
+import { runAgent } from "../../src/agent/agent.ts";
+import type { Explanation } from "../../src/core/explain.ts";
+import { blowsFor, strike } from "./blows.ts";
+import type { Kind, NameKind, Weather } from "./faults.ts";
+import { type Demand, demandOf, HORIZON_MS, heal } from "./liveness.ts";
+import { virtualNetwork } from "./network.ts";
+import { type Program, type SimNode, simNode } from "./node.ts";
+import { openOracle } from "./oracle.ts";
+import { flagsOf, type Scene, type Shape } from "./scene.ts";
+import { virtualStore } from "./store.ts";
+import { newWorld, type World } from "./world.ts";
+
+export type Options = {
+  readonly seed: number;
+  /** The agent as it is shipped, where nothing else is given. */
+  readonly program?: Program;
+  /** Gets every line of the trace. */
+  readonly print?: (line: string) => void;
+};
+
+export type Result = {
+  readonly seed: number;
+  readonly hash: string;
+  readonly counts: ReadonlyMap<Kind | NameKind, number>;
+  readonly violations: readonly string[];
+  /** How many geneses were opened: 0 or 1 where all is well. */
+  readonly formed: number;
+  /** What was demanded after healing; null in a safety schedule. */
+  readonly demand: Demand | null;
+  /** From healing until all who had to had settled, in virtual milliseconds. */
+  readonly settledAfterMs: number | null;
+  readonly events: number;
+};
+
+/** More events than this in one schedule: something runs hot. */
+const MOST_EVENTS = 400_000;
+
+/** Runs the schedule of one seed. */
+export async function runSchedule({ seed, program = { runAgent }, print }: Options): Promise<Result> {
+  const trace = newWorld(seed, print ?? null);
+  const world: World = { ...trace.world, isCut: (from, to) => network.isCut(from, to) };
+  const network = virtualNetwork(world);
+  const { time, chance, note } = world;
+  const store = virtualStore(world);
+  const oracle = openOracle(world);
+  const shape = shapeOf(world);
+  note("shape", JSON.stringify(shape));
+  const again = (node: SimNode) => {
+    if (!scene.gone.has(node)) time.after(chance.between(20, scene.healed ? 500 : 4_000), () => node.start());
+  };
+  const place = { world, network, oracle, program, openProvider: store.open };
+  const nodes = Array.from({ length: shape.voters + shape.nonVoters }, (_, at) =>
+    simNode(place, `m${at + 1}`, flagsOf(shape, at), again),
+  );
+  const scene: Scene = {
+    ...{ world, network, store, oracle, shape, nodes, gone: new Set(), healed: false },
+    add(flags) {
+      const node = simNode(place, `m${nodes.length + 1}`, flags, again);
+      nodes.push(node);
+      node.start();
+    },
+  };
+  setWeather(world);
+  for (const node of nodes)
+    time.after(chance.is(0.7) ? chance.between(0, 300) : chance.between(0, 5_000), () => node.start());
+  for (const blow of blowsFor(scene)) time.after(atMs(world, shape), () => strike(scene, blow));
+
+  const bad = () => oracle.violations().length > 0;
+  let events = await time.run(shape.chaosMs, bad);
+  let demand: Demand | null = null;
+  let settledAfterMs: number | null = null;
+  if (shape.live && !bad()) {
+    const core = heal(scene);
+    const healedMs = time.now();
+    const settled = () => {
+      const { missing, sufficient } = demandOf(scene, core);
+      return sufficient && missing.length === 0;
+    };
+    events += await time.run(healedMs + HORIZON_MS, () => bad() || settled());
+    demand = demandOf(scene, core);
+    if (settled()) settledAfterMs = time.now() - healedMs;
+    else if (demand.sufficient && !bad()) await complain(scene, demand);
+  }
+  if (events > MOST_EVENTS) oracle.violate(`${events} events: something runs hot`);
+  note("over", `${events} ${oracle.opened().length}`);
+  for (const node of nodes) node.life()?.kill();
+  const { counts } = trace;
+  const formed = oracle.opened().length;
+  return {
+    ...{ seed, hash: trace.hash(), counts, violations: oracle.violations(), formed },
+    ...{ demand, settledAfterMs, events },
+  };
+}
+
+function shapeOf({ chance }: World): Shape {
+  const expect = chance.is(0.1) ? 1 : chance.whole(2, 4);
+  const wipes = chance.is(0.25);
+  const nonVoters = chance.is(0.3) ? 1 : 0;
+  const most = 6 - nonVoters;
+  const voters = wipes ? expect : Math.min(most, Math.max(3, expect + chance.whole(0, 2)));
+  const formation = chance.is(0.5) ? "single" : "symmetric";
+  return {
+    ...{ expect, voters, nonVoters, formation, wipes },
+    initialises: formation === "single" && chance.is(0.5),
+    chaosMs: chance.is(0.5) ? chance.between(3_000, 8_000) : chance.between(8_000, 30_000),
+    live: chance.is(0.6),
+  };
+}
+
+/** Some of it is bad in most schedules, and all of it in none. */
+function setWeather({ chance, weather }: World): void {
+  const calm = chance.is(0.3);
+  for (const name of Object.keys(weather) as (keyof Weather)[])
+    weather[name] = !calm && chance.is(0.3) ? chance.between(0.01, 0.25) : 0;
+}
+
+/** Most of what matters happens while the cluster forms, which takes less than a second. */
+function atMs({ chance }: World, { chaosMs }: Shape): number {
+  return chance.is(0.6) ? chance.between(0, 2_500) : chance.between(0, chaosMs);
+}
+
+/** Why nothing forms, in each agent's own words. */
+async function complain({ nodes, network, oracle }: Scene, { missing }: Demand): Promise<void> {
+  const words: string[] = [];
+  for (const node of nodes) {
+    const answer =
+      node.isUp() && !node.life()?.isPaused()
+        ? await network.askHere(node.flags().host, "/v1/explain")
+        : null;
+    const said =
+      answer === null ? (node.ended() ?? "down") : (JSON.parse(answer.body) as Explanation).summary;
+    words.push(`${node.name}: ${said}`);
+  }
+  oracle.violate(`not settled ${HORIZON_MS / 1_000} s after healing: ${missing.join()}; ${words.join("; ")}`);
+}
