@@ -82,9 +82,10 @@ export async function openDataDir(
         disk,
       );
     if (kept === null) {
+      await syncAbove(dir, disk);
       await write(identity.kept);
-      await disk.sync(join(dir, ".."));
-    }
+      // An agent that was killed may have written it, and not have synced its name.
+    } else await disk.sync(dir);
     return {
       identity,
       save: async (next, aside) => {
@@ -116,6 +117,21 @@ async function makeDir(dir: string, disk: Disk): Promise<void> {
     if (codeOf(error) !== "ENOENT" || above === resolve(dir)) throw error;
     await makeDir(above, disk);
     await disk.make(dir);
+  }
+}
+
+/**
+ * Syncs the names of the directory and of all above it on its file system: any of them may have been made just now,
+ * or by an agent that was killed right after. What cannot be opened was made by neither.
+ */
+async function syncAbove(dir: string, disk: Disk): Promise<void> {
+  const { dev } = await disk.standing(dir);
+  let at = resolve(dir);
+  for (let above = dirname(at); above !== at; at = above, above = dirname(at)) {
+    if ((await disk.standing(above)).dev !== dev) return;
+    await disk.sync(above).catch((error: unknown) => {
+      if (codeOf(error) !== "EACCES") throw error;
+    });
   }
 }
 

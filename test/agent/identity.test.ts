@@ -16,6 +16,8 @@ import { describe, expect, it } from "vitest";
 import { type DataDir, openDataDir, readMarker } from "../../src/agent/identity.ts";
 import type { Kept } from "../../src/core/genesis-state.ts";
 import { turns } from "../lib/manual-clock.ts";
+import { chanceOf } from "../sim/chance.ts";
+import { virtualDisk } from "../sim/disk.ts";
 import { type Process, start } from "../support/processes.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
@@ -45,6 +47,28 @@ async function another(dir: string): Promise<{ process: Process; said: string }>
 }
 
 describe("identity", () => {
+  it("is on disk for good once the directory is open, wherever an agent before was killed", async () => {
+    const dir = "/data/deep/agent";
+    const given = { key: "rollcall", nodeId: "n1", hostName: "host-1" };
+    const lock = async () => async () => {};
+    for (let at = 1; at <= 20; at++) {
+      const disk = virtualDisk(chanceOf(at), ["data"], () => {});
+      let left = at;
+      const killed = disk.open(
+        (_, effect) =>
+          new Promise((resolve) => {
+            if (left-- > 0) resolve(effect());
+          }),
+      );
+      void openDataDir(dir, given, randomUUID, { disk: killed, lock });
+      await turns();
+      const whole = disk.open(async (_, effect) => effect());
+      const { identity } = await openDataDir(dir, given, randomUUID, { disk: whole, lock });
+      const durable = disk.text(`${dir}/identity.json`, true);
+      expect(durable, `killed after ${at} steps`).toContain(identity.kept.incarnation);
+    }
+  });
+
   it("is made at the first start, synced, under the host's name, for its owner only", async () => {
     const dir = join(tempDir("identity"), "deep", "data");
     await look(dir, ({ identity }) => {
