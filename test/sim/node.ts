@@ -231,6 +231,7 @@ function configOf(flags: Flags): AgentConfig {
     nodeId: flags.id,
     httpAddr: addr,
     httpAdvAddr: addr,
+    dnsAddr: null,
     dataDir: DATA_DIR,
     disco: { mode: "disco", key: "rollcall", provider: {} },
     bootstrapExpect: flags.expect,
