@@ -2,6 +2,7 @@
  * The data directory: who this node is and what it has promised, in one synced file, and a lock against a
  * second agent. A file that cannot be read is never guessed at: it is an error that says what to do.
  */
+import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import type { Kept } from "../core/genesis-state.ts";
@@ -78,7 +79,7 @@ export async function openDataDir(
     const write = (next: Kept) =>
       writeSynced(
         join(dir, FILE),
-        `${JSON.stringify({ v: VERSION, key: identity.key, node_id: identity.nodeId, ...next })}\n`,
+        sealed({ v: VERSION, key: identity.key, node_id: identity.nodeId, ...next }),
         disk,
       );
     if (kept === null) {
@@ -157,10 +158,28 @@ async function readIdentity(dir: string, disk: Disk): Promise<Identity | null> {
   const content = await readIfThere(path, disk);
   if (content === null) return null;
   const decoded = decode(Identity, content);
-  if (!decoded.ok)
-    throw new RollcallError("damaged", `${path}: ${decoded.problem}`, {
+  const problem = decoded.ok ? checksumProblem(content) : decoded.problem;
+  if (!decoded.ok || problem !== null)
+    throw new RollcallError("damaged", `${path}: ${problem}`, {
       hint: "restore the file; or, to make this a new and empty node, move the data directory and the database's away",
     });
   const { key, node_id: nodeId, incarnation, claim, stamp, marker, opened, votes } = decoded.value;
   return { key, nodeId, kept: { incarnation, claim, stamp, marker, opened, votes } };
+}
+
+/** The text of the file, with a checksum over everything before it: a vote that reads otherwise is no vote. */
+function sealed(content: Readonly<Record<string, unknown>>): string {
+  const text = JSON.stringify(content);
+  return `${text.slice(0, -1)},"sum":"${sumOf(text)}"}\n`;
+}
+
+/** What is wrong with a file's checksum; null: nothing, or it has none. */
+function checksumProblem(text: string): string | null {
+  const sum = /,"sum":"([^"]*)"\}\s*$/.exec(text);
+  if (sum === null || sumOf(`${text.slice(0, sum.index)}}`) === sum[1]) return null;
+  return "its checksum does not fit what it says";
+}
+
+function sumOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

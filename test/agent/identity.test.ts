@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import {
   existsSync,
   linkSync,
@@ -86,6 +86,7 @@ describe("identity", () => {
         key: "rollcall",
         node_id: "host-1",
         ...identity.kept,
+        sum: expect.stringMatching(/^[0-9a-f]{64}$/),
       });
     });
     expect(statSync(dir).mode & 0o777).toBe(0o700);
@@ -144,6 +145,14 @@ describe("identity", () => {
     expect(readFileSync(join(dir, "identity.json"), "utf8")).toBe(before);
   });
 
+  it("takes a file whose checksum fits, and one without", async () => {
+    for (const sum of [{}, { sum: createHash("sha256").update(JSON.stringify(good)).digest("hex") }]) {
+      const dir = tempDir("identity");
+      writeFileSync(join(dir, "identity.json"), JSON.stringify({ ...good, ...sum }));
+      await look(dir, ({ identity }) => expect(identity.kept.incarnation).toBe("x"));
+    }
+  });
+
   const good = {
     v: 1,
     key: "rollcall",
@@ -162,6 +171,14 @@ describe("identity", () => {
     ["without an incarnation", JSON.stringify({ ...good, incarnation: "" }), /incarnation/],
     ["of a later version", JSON.stringify({ ...good, v: 2 }), /later version.*reads v 1/],
     ["with a damaged marker", JSON.stringify({ ...good, marker: { state: "sealed" } }), /marker/],
+    [
+      "with a flipped bit in it",
+      JSON.stringify({
+        ...good,
+        sum: createHash("sha256").update(JSON.stringify(good)).digest("hex"),
+      }).replace('"x"', '"y"'),
+      /checksum/,
+    ],
     ["with a later marker", JSON.stringify({ ...good, marker: { ...sealedBy("n1"), v: 2 } }), /has v 2/],
   ])("does not guess at a file that is %s", async (_, text, problem) => {
     const dir = tempDir("identity");
