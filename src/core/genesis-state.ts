@@ -207,14 +207,16 @@ export type Effect =
 export function testimony(
   state: State,
 ): Pick<Hello, "incarnation" | "birth" | "marker" | "pending" | "used" | "votes"> {
-  const { claim, incarnation, marker, stamp, votes } = state.kept;
+  const { claim, incarnation, marker, opened, stamp, votes } = state.kept;
+  // Where agents have the genesis from each other alone, they have it from those that cannot forget it.
+  const isSynced = opened || state.phase.at !== "saving";
   return {
     incarnation,
     birth: marker?.birth ?? state.seen?.record.birth ?? 0,
     marker: marker && {
       genesis_id: marker.genesis_id,
       birth: marker.birth,
-      ...(votes === null ? {} : { record: marker }),
+      ...(votes === null || !isSynced ? {} : { record: marker }),
     },
     pending: claim && { claim_id: claim.claim_id, init_id: claim.init_id, revision: claim.base.revision },
     used: state.data === "present" && marker === null && stamp === null,

@@ -15,8 +15,8 @@ import {
   votesOf,
   withVotes,
 } from "./register-steps.ts";
-import { answering, countVoters, type Heard, heldBy } from "./voters.ts";
-import { type Founders, isListed, learn, majorityOf } from "./votes.ts";
+import { answering, countVoters, type Heard, type Held, heldBy } from "./voters.ts";
+import { type Founders, hasLost, isListed, learn, majorityOf } from "./votes.ts";
 
 /** Who is there, and what they hold. Outcomes: open, refuse, join, wait, or go on with the decree that is due. */
 export function onHeard(rules: Rules, state: State, heard: Heard, fresh: string): Step {
@@ -31,7 +31,7 @@ export function onHeard(rules: Rules, state: State, heard: Heard, fresh: string)
       with: `${held.record.genesis_id} and ${other.record.genesis_id}`,
       where: `${held.by.node_id} and ${other.by.node_id}`,
     });
-  if (held) return join(state, held.record, heard);
+  if (held) return join(state, held, heard);
   const informed = learnFrom(rules, state, heard);
   const { members, genesis } = votesOf(informed);
   if (members.decided === null) return elect(rules, informed, heard);
@@ -44,12 +44,35 @@ export function onHeard(rules: Rules, state: State, heard: Heard, fresh: string)
 }
 
 /** A genesis is held by others: it is joined, and what was initialised for one of this node's own is set aside before. */
-function join(state: State, record: Sealed, { self, hellos }: Heard): Step {
+function join(state: State, { record, by }: Held, { self, hellos }: Heard): Step {
   if (state.kept.stamp !== null) return park(state, state.kept.stamp.claim_id);
   // Under a node id that is another's, this node would be a second database of one name.
   const other = hellos.find((h) => h.node_id === self.id);
   if (other !== undefined) return wait(state, { on: "duplicate_node_id", by: other.agent_addr });
+  if (isGivenUp(state, record, hellos))
+    return refuse(state, { code: "genesis_conflict", with: record.genesis_id, where: by.node_id });
   return take(state, record);
+}
+
+/**
+ * An operator has told this founder that others of them are gone, and nobody else of them has the marker: those that
+ * remain may have given the set up, and then nobody of them may start with it. One that has the marker never does.
+ */
+function isGivenUp(
+  state: State,
+  { formation, members, genesis_id }: Sealed,
+  hellos: Heard["hellos"],
+): boolean {
+  const votes = votesOf(state);
+  if (formation === "single" || !isListed(members, state.kept.incarnation) || !hasLost(votes, members))
+    return false;
+  return !hellos.some(
+    ({ incarnation, marker }) =>
+      marker?.genesis_id === genesis_id &&
+      marker.record !== undefined &&
+      isListed(members, incarnation) &&
+      !votes.lost.includes(incarnation),
+  );
 }
 
 /** A marker is on disk. Outcomes: open, go on as a new node where the disk was replaced, or stay closed over a conflict. */

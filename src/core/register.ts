@@ -39,9 +39,18 @@ import {
   own,
   type Step,
   symmetric,
+  votesOf,
   withVotes,
 } from "./register-steps.ts";
-import { assumeLost, type Decided, type Founders, isListed, learn, type Reply } from "./votes.ts";
+import {
+  assumeLost,
+  type Decided,
+  type Founders,
+  isListed,
+  learn,
+  type Reply,
+  sameFounders,
+} from "./votes.ts";
 
 /** One step. `fresh` is a UUID never used before, consumed or not. */
 export function step(rules: Rules, state: State, input: Input, fresh: string): Step {
@@ -166,6 +175,9 @@ function propose(rules: Rules, state: State, poll: Poll, polled: Polled): Step {
 /** All of the set have accepted it: these are the founders. */
 function elected(rules: Rules, state: State, { message: { members, from } }: Poll): Step {
   const next = withVotes(state, learn(acceptorOf(rules, state), members, null));
+  // An operator has ruled it out while the votes were on their way: then others may have decided another one already.
+  const known = votesOf(next).members.decided;
+  if (known === null || !sameFounders(known, members)) return read(next);
   const founds = rules.formation === "symmetric" && isListed(members, state.kept.incarnation);
   return telling(
     rules,

@@ -140,9 +140,10 @@ export function answer(acceptor: Acceptor, message: Message): Answer {
     const learnt = message.key === acceptor.key ? learn(acceptor, message.members, message.founding) : votes;
     return { votes: learnt, reply: { kind: "noted" } };
   }
-  const why = objection(acceptor, message);
+  const asked = { ...acceptor, votes: reassured(votes, message) };
+  const why = objection(asked, message);
   if (why !== null) return { votes, reply: rejected(acceptor, why) };
-  return message.kind === "prepare" ? promise(acceptor, message) : accept(acceptor, message);
+  return message.kind === "prepare" ? promise(asked, message) : accept(asked, message);
 }
 
 /** Takes in what others say is decided. What an operator has ruled out, or another decision stands against, is not. */
@@ -164,18 +165,25 @@ export function learn(
 }
 
 /**
- * An operator says that this incarnation is gone for good. Null: not any more, this node has voted for a genesis,
- * knows the members, or belongs to a cluster.
+ * An operator says that this incarnation is gone for good. Null: not any more, this node has voted for a genesis, is
+ * one of the decided founders, or belongs to a cluster. A node that is none of the founders forgets that they were
+ * decided: nothing rests on what it knows of them.
  */
 export function assumeLost(
   { votes, marker, incarnation }: Pick<Acceptor, "votes" | "marker" | "incarnation">,
   lost: string,
 ): Votes | null {
-  const { promised, accepted } = votes.genesis;
-  if (marker !== null || promised !== null || accepted !== null || votes.members.decided !== null)
-    return null;
-  if (lost === incarnation) return null;
-  return votes.lost.includes(lost) ? votes : { ...votes, lost: [...votes.lost, lost].sort() };
+  const { promised, accepted, decided } = votes.genesis;
+  const founders = votes.members.decided;
+  if (marker !== null || promised !== null || accepted !== null || decided !== null) return null;
+  if (lost === incarnation || (founders !== null && isListed(founders, incarnation))) return null;
+  if (votes.lost.includes(lost)) return votes;
+  const forgets = founders !== null && isListed(founders, lost);
+  return {
+    ...votes,
+    members: forgets ? { ...votes.members, decided: null } : votes.members,
+    lost: [...votes.lost, lost].sort(),
+  };
 }
 
 /** Orders ballots; null is below every one. */
@@ -205,6 +213,11 @@ export function majorityOf(members: Founders): number {
   return Math.floor(members.length / 2) + 1;
 }
 
+/** Whether an operator has ruled this set out. */
+export function hasLost({ lost }: Votes, members: Founders): boolean {
+  return members.some((m) => lost.includes(m.incarnation));
+}
+
 function objection(acceptor: Acceptor, message: Prepare | Accept): NoVote | null {
   const { votes, incarnation } = acceptor;
   const { members, ballot } = message;
@@ -223,6 +236,17 @@ function objection(acceptor: Acceptor, message: Prepare | Accept): NoVote | null
   const order = compareBallots(ballot, votes[decree].promised);
   // A ballot that was promised may be accepted; it is never promised again.
   return order < 0 || (order === 0 && message.kind === "prepare") ? "promised" : null;
+}
+
+/**
+ * What an operator has ruled out is taken back where another one of the founders asks for a genesis: it has voted for
+ * one itself, so it never agrees any more that anybody is gone, and without it the set cannot be given up.
+ */
+function reassured(votes: Votes, message: Prepare | Accept): Votes {
+  const { members, from } = message;
+  if (decreeOf(message) === "members" || !hasLost(votes, members)) return votes;
+  if (!isListed(members, from.incarnation) || votes.lost.includes(from.incarnation)) return votes;
+  return { ...votes, lost: votes.lost.filter((lost) => !isListed(members, lost)) };
 }
 
 function decreeOf(message: Prepare | Accept): "members" | "genesis" {
@@ -287,8 +311,4 @@ function rejected({ votes, marker }: Acceptor, why: NoVote): Reply {
     founding: votes.genesis.decided,
     marker,
   };
-}
-
-function hasLost({ lost }: Votes, members: Founders): boolean {
-  return members.some((m) => lost.includes(m.incarnation));
 }
