@@ -13,8 +13,13 @@ import { lookAt } from "./database.ts";
 import type { PeerClient } from "./peer-client.ts";
 import { HELLO_LIMIT_MS, type Peers } from "./peers.ts";
 
-/** What a round trip counts as at least and at most, in milliseconds, where others are let go first. */
-const ROUND_TRIP_MS = { least: 5, most: 500 } as const;
+/**
+ * What one exchange of votes takes at least and at most, in milliseconds: there and back, and one write to disk at
+ * either end. A ballot is two of them.
+ */
+const EXCHANGE_MS = { least: 20, most: 500 } as const;
+/** Ballots that those before this node in the order are left to make, at least and at most. */
+const BALLOTS_LEFT = { least: 2, most: 6 } as const;
 /** How often a settled node hears who is there, a fifth more or less. */
 const SETTLED_MS = 10_000;
 
@@ -33,15 +38,19 @@ type Own = Extract<Effect, { type: "read" | "poll" }>;
 export async function openRegister(options: RegisterOptions) {
   const { rules, dataDir, pacing, peers, client, self, log } = options;
   const { clock, random } = pacing;
-  let roundTripMs: number = ROUND_TRIP_MS.least;
+  let exchangeMs: number = EXCHANGE_MS.least;
+
+  /** How long an exchange took, on the way or on the disk; a quick one makes up for a slow one by and by. */
+  const took = (ms: number) => {
+    const slowest = Math.max(ms, exchangeMs * 0.9);
+    exchangeMs = Math.min(Math.max(slowest, EXCHANGE_MS.least), EXCHANGE_MS.most);
+  };
 
   const hear = async (impatient: boolean, signal: AbortSignal): Promise<Input> => {
-    const began = clock.now();
     try {
       const hellos = await peers.askAll(signal, {
         isEnough: (hellos) => hellos.filter((h) => h.voter && h.key === rules.key).length + 1 >= rules.expect,
       });
-      roundTripMs = Math.min(Math.max(clock.now() - began, ROUND_TRIP_MS.least), ROUND_TRIP_MS.most);
       options.heard(hellos);
       const data = await lookAt(options.dbDataDir, dataDir.disk);
       return { type: "heard", heard: { self: self(), data, hellos, alone: options.alone(), impatient } };
@@ -68,8 +77,11 @@ export async function openRegister(options: RegisterOptions) {
     const enough = Promise.withResolvers<void>();
     const inFavour = () =>
       [...replies.values()].filter((r) => r?.kind === "promise" || r?.kind === "accepted").length;
+    const began = clock.now();
     const asked = to.map(async ({ incarnation, agent_addr }) => {
-      replies.set(incarnation, await say(agent_addr, message, signal));
+      const reply = await say(agent_addr, message, signal);
+      if (reply !== null) took(clock.now() - began);
+      replies.set(incarnation, reply);
       if (inFavour() >= needs && needs < to.length) enough.resolve();
     });
     await Promise.race([Promise.all(asked), enough.promise]);
@@ -90,7 +102,9 @@ export async function openRegister(options: RegisterOptions) {
     },
     patienceMs({ on }) {
       if (on === "claimer") return TAKE_OVER_MS;
-      return on === "turn" ? (2 + 4 * random()) * roundTripMs : null;
+      if (on !== "turn") return null;
+      const ballots = BALLOTS_LEFT.least + (BALLOTS_LEFT.most - BALLOTS_LEFT.least) * random();
+      return ballots * 2 * exchangeMs;
     },
     settledMs: () => SETTLED_MS * (0.8 + random() * 0.4),
   });
@@ -99,10 +113,12 @@ export async function openRegister(options: RegisterOptions) {
     /** Answers a message, once what it promises is on disk. Throws `disk` where it cannot be. */
     async vote(message: Message): Promise<Reply> {
       const before = agreement.state().kept.votes;
+      const began = clock.now();
       const reply = await agreement.amend((state) => {
         const { state: next, reply } = vote(rules, state, message);
         return { state: next, value: reply };
       });
+      took(clock.now() - began);
       // A decision is what a node waits for; a promise given to another is not.
       const after = agreement.state().kept.votes;
       if (

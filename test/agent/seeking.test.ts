@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { openSeeking } from "../../src/agent/seeking.ts";
+import type { Lookup, Provider } from "../../src/core/provider.ts";
+import { RollcallError } from "../../src/lib/errors.ts";
+import { manualClock, turns } from "../lib/manual-clock.ts";
+import { rememberingLog } from "./support/log.ts";
+
+const answer = (addresses: readonly string[], more: Partial<Lookup> = {}): Lookup => ({
+  kind: "complete",
+  addresses,
+  ...more,
+});
+
+/** A search whose looks are answered by `next`, on a clock that the test moves. */
+function make(next: () => Lookup | Error) {
+  const clock = manualClock();
+  const { log, lines } = rememberingLog();
+  const found: (readonly string[])[] = [];
+  const state = { forming: true, changes: 0, looks: [] as number[] };
+  const seeking = openSeeking({
+    pacing: { clock, random: () => 0.5 },
+    log,
+    forming: () => state.forming,
+    found: (addresses) => void found.push(addresses),
+    changed: () => void state.changes++,
+  });
+  const provider: Provider = {
+    mode: "dns",
+    async lookup() {
+      state.looks.push(clock.now());
+      const now = next();
+      if (now instanceof Error) throw now;
+      return now;
+    },
+    async close() {},
+  };
+  const stop = new AbortController();
+  const running = seeking.run(provider, stop.signal);
+  return {
+    seeking,
+    clock,
+    found,
+    state,
+    lines,
+    async pass(ms: number) {
+      for (let left = ms; left > 0; left -= 50) {
+        await turns(2);
+        clock.advance(Math.min(50, left));
+      }
+      await turns(2);
+    },
+    async end() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+const gaps = (looks: readonly number[]) => looks.slice(1).map((at, i) => at - (looks[i] ?? 0));
+
+describe("looking for agents", () => {
+  it("looks within a second again while the cluster forms, and seldom once it has", async () => {
+    const { state, pass, end } = make(() => answer(["10.0.0.1:4100"]));
+    await pass(5_000);
+    expect(Math.max(...gaps(state.looks))).toBeLessThanOrEqual(1_050);
+    expect(Math.min(...gaps(state.looks))).toBeGreaterThanOrEqual(75);
+    state.forming = false;
+    await pass(2_000);
+    const before = state.looks.length;
+    await pass(60_000);
+    expect(state.looks.length - before).toBe(2);
+    await end();
+  });
+
+  it("looks again when the answer has run out, within bounds", async () => {
+    for (const [ttlMs, expected] of [
+      [2_000, 2_000],
+      [0, 100],
+      [3_600_000, 5_000],
+    ] as const) {
+      const { state, pass, end } = make(() => answer(["10.0.0.1:4100"], { ttlMs }));
+      await pass(12_000);
+      for (const gap of gaps(state.looks)) expect(Math.abs(gap - expected)).toBeLessThanOrEqual(50);
+      expect(state.looks.length).toBeGreaterThan(2);
+      await end();
+    }
+  });
+
+  it("keeps what it found when an answer fails, and says which kind of failure it was", async () => {
+    let now: Lookup | Error = answer(["10.0.0.1:4100"]);
+    const { seeking, found, state, lines, pass, end } = make(() => now);
+    await pass(200);
+    expect(seeking.health()).toEqual({ ok: true, problem: null });
+    now = new RollcallError("dns_nxdomain", "resolve a.test: NXDOMAIN");
+    await pass(2_000);
+    expect(seeking.sought()).toMatchObject({
+      lookup: { addresses: ["10.0.0.1:4100"] },
+      problems: [{ code: "dns_nxdomain", text: "resolve a.test: NXDOMAIN" }],
+    });
+    expect(seeking.health()).toEqual({ ok: false, problem: "resolve a.test: NXDOMAIN" });
+    expect(found.every((addresses) => addresses.length === 1)).toBe(true);
+    expect(lines().filter((line) => line.msg === "not all agents can be found; looking again")).toHaveLength(
+      1,
+    );
+    expect(state.changes).toBe(2);
+    now = answer(["10.0.0.1:4100"], { kind: "partial", problems: ["b.test: SERVFAIL"] });
+    await pass(2_000);
+    expect(seeking.sought().problems).toEqual([{ code: "partial", text: "b.test: SERVFAIL" }]);
+    await end();
+  });
+
+  it("tells nobody of an answer that is as it was", async () => {
+    const { state, pass, end } = make(() => answer(["10.0.0.1:4100"]));
+    await pass(5_000);
+    expect(state.changes).toBe(1);
+    await end();
+  });
+});
