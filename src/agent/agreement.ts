@@ -54,6 +54,8 @@ export type Protocol = {
   tell?(effect: Extract<AnyEffect, { type: "tell" }>, signal: AbortSignal): void;
   /** How long it lets those before it in the order go first, in milliseconds; null: as long as it takes. */
   patienceMs(wait: Wait): number | null;
+  /** What is to be decided now. Once that is something else, those before it in the order have their time anew. */
+  readonly due?: (state: State) => unknown;
   /** How often a settled node looks by itself. */
   readonly settledMs?: () => number;
 };
@@ -74,7 +76,12 @@ export async function openAgreement(options: AgreementOptions, protocol: Protoco
   let state: State = initial(kept, await lookAt(options.dbDataDir, dataDir.disk));
   let doing: Exclude<AnyEffect, { type: "tell" | "settle" }> | null = null;
   /** Since when it waits for others of the same kind to go first, and how long it will. */
-  let turn: { readonly on: Wait["on"]; readonly at: number; readonly ms: number } | null = null;
+  let turn: {
+    readonly on: Wait["on"];
+    readonly due: unknown;
+    readonly at: number;
+    readonly ms: number;
+  } | null = null;
   let nextTryAt: number | null = null;
   let initFailure: { readonly problem: string; readonly tries: number } | null = null;
   const initRetry = backoff(500, 10_000, random);
@@ -104,11 +111,13 @@ export async function openAgreement(options: AgreementOptions, protocol: Protoco
     if (wait.on === "voters" || wait.on === "votes") return before;
     const ms = protocol.patienceMs(wait);
     if (ms === null) return null;
-    return before?.on === wait.on ? before : { on: wait.on, at: clock.now(), ms };
+    const due = protocol.due?.(state);
+    return before?.on === wait.on && before.due === due ? before : { on: wait.on, due, at: clock.now(), ms };
   };
 
   const shown = (): State => ({ ...state, phase: resting });
-  const impatient = () => turn !== null && clock.now() - turn.at >= turn.ms;
+  const impatient = () =>
+    turn !== null && turn.due === protocol.due?.(state) && clock.now() - turn.at >= turn.ms;
 
   const initialise = async (signal: AbortSignal): Promise<AnyInput> => {
     const result = await options.onInit(state.seen?.record ?? null, signal);

@@ -14,6 +14,8 @@ export type ByVotesOptions = WayOptions & {
   /** The mode of the provider, and the address that others know this agent by. */
   readonly mode: string;
   readonly ownAddress: string;
+  /** This node as a member. */
+  readonly entry: () => Member;
   /** The members, or who leads, may be others. */
   readonly heard: () => void;
 };
@@ -39,8 +41,9 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
       return isWhole && lookup.addresses.every(isSelf) && (mode === "static" || lookup.addresses.length > 0);
     },
     settled(settled) {
-      options.settled(settled);
+      // The outcome names the members from the first, this node among them.
       enrol(last);
+      options.settled(settled);
       // The others hear at once that this node belongs to the cluster.
       register.wake();
     },
@@ -62,10 +65,12 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     },
   });
 
-  /** Who answers under this node's genesis belongs to the cluster; who does not answer may still. */
+  /** Once settled, this node and who answers under its genesis belong to the cluster; who does not answer may still. */
   const enrol = (hellos: readonly Hello[]): void => {
     const id = genesisId();
-    const here = hellos.filter((h) => id !== null && h.marker?.genesis_id === id).map((h) => memberOf(h, id));
+    if (id === null) return;
+    const answering = hellos.filter((h) => h.marker?.genesis_id === id && !peers.isLeaving(h));
+    const here = [...answering.map((h) => memberOf(h, id)), options.entry()];
     const others = peers.members().filter((m) => m.genesis_id === id && !here.some((h) => h.id === m.id));
     peers.see([...others, ...here].sort((a, b) => (a.id < b.id ? -1 : 1)));
   };
@@ -107,25 +112,26 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     discovery,
     refresh: () => {},
     met({ from, genesis_id, leaving = false }) {
+      const isOurs = genesis_id != null && genesis_id === genesisId();
       const isMember = peers.members().some((m) => m.incarnation === from.incarnation);
-      if (leaving) {
-        peers.forget(from.incarnation);
-        peers.see(peers.members().filter((m) => m.incarnation !== from.incarnation));
+      if (leaving && isOurs) {
+        peers.leave(from);
         options.heard();
-      } else if (peers.meet(from) || (!isMember && genesis_id != null && genesis_id === genesisId()))
-        register.wake(register.state().settled === null);
+      } else if (peers.meet(from) || (!isMember && isOurs)) register.wake(register.state().settled === null);
     },
     vote: register.vote,
     assumeLost: register.assumeLost,
     tasks: (provider) => [(s) => seeking.run(provider, s), (s) => register.run(s)],
     farewell: async () => {},
     async leave(signal) {
-      const addresses = peers.members().map((m) => m.agent_addr);
+      const { incarnation } = self();
+      const others = peers.members().filter((m) => m.incarnation !== incarnation);
+      const addresses = others.map((m) => m.agent_addr);
       await Promise.all(addresses.map((address) => client.hello(address, signal, true).catch(() => null)));
     },
   };
 
-  function memberOf(hello: Hello, genesis_id: string | null): Member {
+  function memberOf(hello: Hello, genesis_id: string): Member {
     const { node_id: id, incarnation, boot_id, agent_addr, api_addr, addr, voter, expect } = hello;
     return {
       v: VERSION,

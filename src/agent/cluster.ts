@@ -31,7 +31,7 @@ export function openCluster({ settled: state, peers, outcome, self }: ClusterOpt
 
   const refresh = () => {
     const { settled } = state();
-    if (settled !== null) outcome.update(settled, peers.members(), leader);
+    if (settled !== null) outcome.update(settled, peers.members(), leader, peers.left());
   };
 
   return {
@@ -76,7 +76,7 @@ export function openCluster({ settled: state, peers, outcome, self }: ClusterOpt
     const { settled } = state();
     if (settled === null) return [];
     const me = self();
-    const known = currentMembers(settled.record, peers.members());
+    const known = currentMembers(settled.record, peers.members(), peers.left());
     // Its own addresses a node knows better than the directory.
     return [...known.filter((m) => m.incarnation !== me.incarnation), me].sort(byIdentity);
   }

@@ -75,6 +75,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     : await openByVotes({
         ...common,
         client,
+        entry: () => view.entry(),
         mode: config.disco.mode,
         ownAddress: formatAddress(config.httpAdvAddr),
         heard() {

@@ -19,7 +19,12 @@ export function openOutcome(earlier: Outcome | null = null, changed: () => void 
   return {
     current: () => outcome,
     /** Takes in what is known now; the revision rises only when that changes something. */
-    update(settled: Settled, members: readonly Member[], leader: LeaderRecord | null = null): void {
+    update(
+      settled: Settled,
+      members: readonly Member[],
+      leader: LeaderRecord | null = null,
+      left: readonly string[] = [],
+    ): void {
       const { kind, record } = settled;
       const next = {
         kind,
@@ -28,7 +33,7 @@ export function openOutcome(earlier: Outcome | null = null, changed: () => void 
         members:
           kind === "bootstrap" && record.formation === "symmetric"
             ? record.members
-            : currentMembers(record, members),
+            : currentMembers(record, members, left),
         leader,
       };
       const { revision, ...last } = outcome ?? earlier ?? { revision: 0 };
@@ -57,8 +62,15 @@ export function openOutcome(earlier: Outcome | null = null, changed: () => void 
   };
 }
 
-/** The founding members with their present addresses, and everybody whose entry names the same genesis. */
-export function currentMembers(record: Settled["record"], members: readonly Member[]): MemberRef[] {
+/**
+ * The founding members with their present addresses, and everybody whose entry names the same genesis. `left`: ids of
+ * nodes that left for good.
+ */
+export function currentMembers(
+  record: Settled["record"],
+  members: readonly Member[],
+  left: readonly string[] = [],
+): MemberRef[] {
   const refs = new Map(record.members.map((m) => [m.incarnation, m]));
   for (const m of members) {
     const { id, incarnation, agent_addr, api_addr, addr } = m;
@@ -68,6 +80,6 @@ export function currentMembers(record: Settled["record"], members: readonly Memb
   // A node that came back with an empty disk has a new incarnation; the old one is no address any more.
   const now = new Map(members.map((m) => [m.id, m.incarnation]));
   return [...refs.values()]
-    .filter((m) => (now.get(m.id) ?? m.incarnation) === m.incarnation)
+    .filter((m) => (now.get(m.id) ?? m.incarnation) === m.incarnation && !left.includes(m.id))
     .sort(byIdentity);
 }

@@ -24,10 +24,15 @@ const MOST_NAME = 256;
 /** Agents remembered beyond the directory. */
 const MOST_PEERS = 256;
 
+/** A node that left for good, and the life in which it said so; null: not known. */
+const Left = z.looseObject({ id: z.string().min(1), boot_id: z.string().nullable() });
+type Left = z.infer<typeof Left>;
+
 const Cache = z.looseObject({
   v: z.literal(1),
   peers: z.array(PeerRef),
   members: z.array(Member).optional(),
+  left: z.array(Left).optional(),
 });
 
 /** How the last try to reach one agent went. `slow`: it did not answer in time. `self`: it was this very agent. */
@@ -54,6 +59,7 @@ export type PeersOptions = {
 export function openPeers(options: PeersOptions) {
   const { clock, client, log, self, disk = systemDisk } = options;
   let members: readonly Member[] = [];
+  let left: readonly Left[] = [];
   const others = new Map<string, PeerRef>();
   /** Addresses where agents may be, as a list or DNS has them. */
   let seeds: readonly string[] = [];
@@ -64,7 +70,7 @@ export function openPeers(options: PeersOptions) {
   const file = openKeptFile({
     path: options.path,
     text: () =>
-      `${JSON.stringify({ v: 1, peers: [...others.values()], ...(options.keepsMembers ? { members } : {}) })}\n`,
+      `${JSON.stringify({ v: 1, peers: [...others.values()], ...(options.keepsMembers ? { members, left } : {}) })}\n`,
     clock,
     log,
     disk,
@@ -145,12 +151,15 @@ export function openPeers(options: PeersOptions) {
       const cache = text === null ? null : decode(Cache, text);
       if (!cache?.ok) return;
       for (const ref of cache.value.peers) remember(ref, false);
-      if (options.keepsMembers) members = cache.value.members ?? [];
+      if (!options.keepsMembers) return;
+      members = cache.value.members ?? [];
+      left = cache.value.left ?? [];
     },
     /** The directory as it is now. */
     see(seen: readonly Member[]): void {
       const news = JSON.stringify(seen) !== JSON.stringify(members);
       members = seen;
+      left = left.filter(({ id }) => !seen.some((m) => m.id === id));
       if (news) surveyDue.ring();
       if (news && options.keepsMembers) file.changed();
       for (const m of seen) remember(m, false);
@@ -165,10 +174,19 @@ export function openPeers(options: PeersOptions) {
       if (wasSilent) contacts.delete(ref.agent_addr);
       return remember(ref, false) || wasSilent;
     },
-    /** An agent left for good. */
-    forget(incarnation: string): void {
-      if (others.delete(incarnation)) file.changed();
+    /** An agent left for good, and is no member from now on. */
+    leave({ id, incarnation }: PeerRef): void {
+      const boot_id = members.find((m) => m.incarnation === incarnation)?.boot_id ?? null;
+      left = [...left.filter((l) => l.id !== id), { id, boot_id }].slice(-MOST_PEERS);
+      members = members.filter((m) => m.incarnation !== incarnation);
+      others.delete(incarnation);
+      file.changed();
     },
+    /** The ids of those that left, and did not come back since. */
+    left: (): readonly string[] => left.map(({ id }) => id),
+    /** It answers from the life in which it left: it is about to end. */
+    isLeaving: ({ node_id, boot_id }: Hello): boolean =>
+      left.some((l) => l.id === node_id && l.boot_id === boot_id),
     members: () => members,
     /**
      * Everybody known beyond the directory. Where the directory gives a node id to another incarnation, that one

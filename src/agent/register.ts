@@ -1,5 +1,6 @@
 /** Agreeing among the agents: hearing everybody, and asking for and giving votes. */
 
+import type { State } from "../core/genesis-state.ts";
 import type { Hello } from "../core/model.ts";
 import type { Polled } from "../core/proposer.ts";
 import { giveUp, step } from "../core/register.ts";
@@ -53,7 +54,13 @@ export async function openRegister(options: RegisterOptions) {
       });
       options.heard(hellos);
       const data = await lookAt(options.dbDataDir, dataDir.disk);
-      return { type: "heard", heard: { self: self(), data, hellos, alone: options.alone(), impatient } };
+      // Who just now hears that the founders are decided has not waited for any of them to create the cluster.
+      const news =
+        !knowsFounders(agreement.state()) && hellos.some((h) => h.key === rules.key && h.votes?.members);
+      return {
+        type: "heard",
+        heard: { self: self(), data, hellos, alone: options.alone(), impatient: impatient && !news },
+      };
     } catch (error) {
       const of = error instanceof RollcallError && error.code === "disk" ? "database" : "store";
       return { type: "unreadable", problem: reason(error), of };
@@ -106,6 +113,7 @@ export async function openRegister(options: RegisterOptions) {
       const ballots = BALLOTS_LEFT.least + (BALLOTS_LEFT.most - BALLOTS_LEFT.least) * random();
       return ballots * 2 * exchangeMs;
     },
+    due: knowsFounders,
     settledMs: () => SETTLED_MS * (0.8 + random() * 0.4),
   });
   return {
@@ -140,3 +148,8 @@ export async function openRegister(options: RegisterOptions) {
   };
 }
 export type Register = Awaited<ReturnType<typeof openRegister>>;
+
+/** The founders are decided, as far as this node knows: what is due is who of them creates the cluster. */
+function knowsFounders({ kept }: State): boolean {
+  return kept.votes?.members.decided != null;
+}

@@ -54,17 +54,18 @@ export function openView(options: ViewOptions) {
   const explanation = (): Explanation => {
     const rows = otherRows(self(), peers);
     const taken = way.registration();
+    const discovery = way.discovery();
     const facts = {
       rules,
       state: genesis.shown(),
-      seen: peers.members().length,
+      seen: discovery === null ? peers.members().length : rows.length + 1,
       reachable: rows.filter((r) => r.reachable === true).length + 1,
       ...registrationFacts(taken),
       initFailure: genesis.initFailure(),
       loopbackAmongOthers:
         isLoopback(config.httpAdvAddr.host) && peers.members().some((m) => !isLoopback(hostOf(m.agent_addr))),
       overdue,
-      discovery: way.discovery(),
+      discovery,
       nextTryMs: genesis.nextTryMs(),
     };
     return explain(facts, databaseFacts(beside));

@@ -39,7 +39,7 @@ function asText(e: Explanation): string {
   const head = columns([
     ["phase", `${e.phase}, ${e.code}${e.overdue ? ", overdue" : ""}`],
     ["voters", `${e.expected} expected`],
-    ["agents", `${e.seen} registered, ${e.reachable} reachable`],
+    ["agents", `${e.seen} seen, ${e.reachable} reachable`],
     ...(e.settled ? [] : [["counted", e.counted.join(", ")]]),
     ...(e.next_try_ms === null
       ? []

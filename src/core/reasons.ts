@@ -11,7 +11,7 @@ import { type Discovery, discoveryHints, votersWait } from "./reasons-voters.ts"
 export type Facts = {
   readonly rules: Rules;
   readonly state: State;
-  /** Entries in the members directory, and agents that answered this agent's last round of asking. */
+  /** Entries in the members directory, or agents known where there is none; and those that answered this agent's last round of asking. */
   readonly seen: number;
   readonly reachable: number;
   /** The agent that holds this node's id in the directory, and whether it is alive. */

@@ -160,7 +160,7 @@ describe("explain", () => {
 
       phase     waiting, voters
       voters    3 expected
-      agents    2 registered, 1 reachable
+      agents    2 seen, 1 reachable
       counted   n1
       next try  in 1.5s
 

@@ -20,6 +20,10 @@ export type AgentOptions = {
   /** Flags beside -node-id, -http-addr and -data-dir. */
   readonly args: readonly string[];
   readonly address?: string;
+  /** Instead of a free one: others have been told of it before. */
+  readonly port?: number;
+  /** Started in the network of this process. Needs root, and an address and a port that are there. */
+  readonly networkOf?: number;
   /** Listen on every interface, and advertise the address. */
   readonly everywhere?: boolean;
   /** How to ask it when it serves TLS. */
@@ -59,13 +63,14 @@ export type Agent = {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const address = options.address ?? "127.0.0.1";
   const dir = options.dir ?? tempDir(options.id);
-  let port = await freePort(address);
+  let port = options.port ?? (await freePort(address));
   let args = options.args;
   let child: Process;
   const addr = () => `${address}:${port}`;
   const launch = async () => {
     child = await start({
       name: options.id,
+      ...(options.networkOf === undefined ? {} : { network: options.networkOf }),
       program: process.execPath,
       args: [
         // As the shipped file's first line has it.

@@ -46,6 +46,8 @@ export type Start = {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Run as this user; needs root. */
   readonly user?: { readonly uid: number; readonly gid: number };
+  /** Run in the network of this process; needs root. */
+  readonly network?: number;
 };
 
 const OUTPUT_LIMIT = 256 * 1024;
@@ -68,7 +70,7 @@ export async function start(options: Start): Promise<Process> {
   if (!(options.program.includes("/") ? isExecutable(options.program) : inPath(options.program))) {
     throw new RollcallError("spawn", `start ${name}: ${options.program} is not a program here`);
   }
-  const [program, args] = dyingWithUs(options.program, options.args ?? []);
+  const [program, args] = dyingWithUs(...inNetwork(options));
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...options.env },
@@ -124,6 +126,12 @@ export function ending(exit: Exit): string {
 function dyingWithUs(program: string, args: readonly string[]): [string, readonly string[]] {
   const setpriv = process.platform === "linux" ? inPath("setpriv") : null;
   return setpriv === null ? [program, args] : [setpriv, ["--pdeathsig", "KILL", program, ...args]];
+}
+
+// nsenter becomes the program, so a signal to it is one to the program.
+function inNetwork({ program, args = [], network }: Start): [string, readonly string[]] {
+  if (network === undefined) return [program, args];
+  return ["nsenter", [`--net=/proc/${network}/ns/net`, program, ...args]];
 }
 
 function describe(child: ChildProcess, name: string): Process {

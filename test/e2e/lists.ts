@@ -1,0 +1,54 @@
+/** Agents that have no store and know each other by a list: where each will be is settled before any of them starts. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Votes } from "../../src/core/votes.ts";
+import type { Agent, AgentOptions } from "../support/agents.ts";
+import { freePort, loopbackAddress } from "../support/loopback.ts";
+import type { Fleet } from "./stores.ts";
+
+/** Where an agent of this id will be. */
+export type Seat = {
+  readonly id: string;
+  readonly address: string;
+  readonly port: number;
+  /** `address:port`. */
+  readonly at: string;
+};
+
+/** Seats at one loopback address for all, each with a port of its own. */
+export async function seatsFor(ids: readonly string[]): Promise<Seat[]> {
+  const address = await loopbackAddress();
+  return Promise.all(
+    ids.map(async (id) => {
+      const port = await freePort(address);
+      return { id, address, port, at: `${address}:${port}` };
+    }),
+  );
+}
+
+/** The flags of an agent that is told of these seats. */
+export function listing(seats: readonly { readonly at: string }[], key: string, expectVoters?: number) {
+  const list = ["-join", seats.map(({ at }) => at).join(","), "-disco-key", key];
+  return expectVoters === undefined ? list : [...list, "-bootstrap-expect", String(expectVoters)];
+}
+
+/** Starts an agent at each seat, all with the same flags. */
+export function seated(
+  fleet: Fleet,
+  seats: readonly Seat[],
+  args: readonly string[],
+  more: Partial<AgentOptions> = {},
+): Promise<Agent[]> {
+  return Promise.all(seats.map(({ id, address, port }) => fleet.one(id, args, { address, port, ...more })));
+}
+
+/** What an agent has on disk of itself. */
+export function identityOf(agent: Agent): {
+  incarnation: string;
+  marker: { genesis_id: string } | null;
+  opened: boolean;
+  stamp: unknown;
+  votes: Votes | null;
+} {
+  return JSON.parse(readFileSync(join(agent.dir, "data", "identity.json"), "utf8"));
+}
