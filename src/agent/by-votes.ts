@@ -89,7 +89,8 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
   const discovery = (): Discovery => {
     const { lookup, problems } = seeking.sought();
     const found = lookup?.addresses ?? null;
-    const silent = (found ?? []).flatMap((address) => {
+    const known = peers.others().map((ref) => ref.agent_addr);
+    const silent = [...new Set([...(found ?? []), ...known])].flatMap((address) => {
       const problem = peers.contact(address)?.problem;
       return problem === undefined || problem === null ? [] : [{ address, problem }];
     });

@@ -96,6 +96,9 @@ export function openView(options: ViewOptions) {
     return { code, message: summary, hint: unblock.join(" ") };
   };
 
+  // Where the agents vote, one that only joins has no vote; where a store decides, it is a voter that never claims.
+  const votes = rules.voter && (way.vote === null || rules.genesis !== "never");
+
   const agent = () => agentPage(options, startedAt);
 
   const hello = (): Hello => {
@@ -103,7 +106,7 @@ export function openView(options: ViewOptions) {
     return {
       v: VERSION,
       ...testimony(genesis.state()),
-      ...{ key: rules.key, node_id, boot_id: bootId, voter: rules.voter, expect: rules.expect },
+      ...{ key: rules.key, node_id, boot_id: bootId, voter: votes, expect: rules.expect },
       ...{ agent_addr, api_addr, addr },
       leader: leaderOf(node_id, beside.report()),
       peers: allPeers()

@@ -13,7 +13,7 @@ export type Discovery = {
   readonly foundSelf: boolean;
   /** This agent's own address, as others have it. */
   readonly ownAddress: string;
-  /** Addresses that did not answer as agents, and what went wrong. */
+  /** Addresses, found or heard of from others, that did not answer as agents, and what went wrong. */
   readonly silent: readonly { readonly address: string; readonly problem: string }[];
   /** Agents that answer this one and do not know it as reachable themselves. */
   readonly blind: readonly string[];
@@ -98,7 +98,7 @@ export function votersWait(
 
 /** Why the peers are not found, or do not answer, most telling first. */
 export function discoveryHints(discovery: Discovery): readonly string[] {
-  const { mode, found, problems, foundSelf, silent, blind, unlisted, ownAddress } = discovery;
+  const { mode, found, problems, foundSelf, silent, unlisted, ownAddress } = discovery;
   const isDns = mode === "dns" || mode === "dns-srv";
   const hints = problems.map(({ text }) => `${text}.`);
   if (problems.some(({ code }) => code === "dns_nxdomain" || code === "dns_no_data"))
@@ -116,11 +116,15 @@ export function discoveryHints(discovery: Discovery): readonly string[] {
       `The answer leaves out ${listed(unlisted)}, known by other ways: nodes see different answers, as from a resolver's cache.`,
     );
   for (const { address, problem } of silent) hints.push(silentText(address, problem));
-  for (const id of blind)
-    hints.push(
+  return [...hints, ...blindHints(discovery)];
+}
+
+/** Who cannot reach this agent, and what to look at. */
+export function blindHints({ blind, ownAddress }: Discovery): readonly string[] {
+  return blind.map(
+    (id) =>
       `${id} answers this agent, but cannot reach it at ${ownAddress}: look at -http-adv-addr and at firewalls.`,
-    );
-  return hints;
+  );
 }
 
 /** A database's address in the place of an agent's is the likeliest mistake of all. */
@@ -128,7 +132,7 @@ function silentText(address: string, problem: string): string {
   const text = problem.includes(address) ? problem : `${address}: ${problem}`;
   return /not a rollcall agent|not as a rollcall agent/.test(problem)
     ? `${text}. Give the agents' addresses (port 4100 by default), not the databases'.`
-    : `${text}.`;
+    : `No agent answers: ${text}.`;
 }
 
 function refusedText({ id, why }: Refused): string {

@@ -5,7 +5,7 @@
 import type { Refusal, Rules, Settled, State, Wait } from "./genesis-state.ts";
 import { notCountedText } from "./not-counted.ts";
 import { foreignData, foreignLeader, membersGone } from "./reasons-adoption.ts";
-import { type Discovery, discoveryHints, votersWait } from "./reasons-voters.ts";
+import { blindHints, type Discovery, discoveryHints, votersWait } from "./reasons-voters.ts";
 
 /** What is known beside the protocol's own state. */
 export type Facts = {
@@ -74,7 +74,11 @@ function settledReason(facts: Facts, { kind, record }: Settled): Reason {
     join: "this node joins the cluster",
     existing: "this node is part of the cluster",
   };
-  return { code: "settled", summary: `Settled: ${what[kind]}, genesis ${record.genesis_id}.`, unblock: [] };
+  return {
+    code: "settled",
+    summary: `Settled: ${what[kind]}, genesis ${record.genesis_id}.`,
+    unblock: facts.discovery === null ? [] : blindHints(facts.discovery),
+  };
 }
 
 function directoryReason(problem: string): Reason {
@@ -176,7 +180,13 @@ function waitReason(facts: Facts, wait: Wait): Reason {
       );
     default: {
       const { code, summary, unblock } = votersWait(rules, wait);
-      return of(code, summary, ...unblock);
+      // Whoever is waited for may be out of reach.
+      return of(
+        code,
+        summary,
+        ...(facts.discovery === null ? [] : discoveryHints(facts.discovery)),
+        ...unblock,
+      );
     }
   }
 }
@@ -241,7 +251,14 @@ function votersReason({ rules, state, loopbackAmongOthers, discovery }: Facts, o
   const { tally } = state;
   const counted = tally?.counted ?? [];
   const names = counted.map((m) => (m.id === nodeId ? `${m.id} (this node)` : m.id)).join(", ");
-  const others = (tally?.notCounted ?? []).map((n) => `${n.id} ${notCountedText(n)}`);
+  const notCounted = tally?.notCounted ?? [];
+  if (discovery !== null && notCounted.some((n) => n.id === nodeId && n.why === "duplicate_node_id"))
+    return of(
+      "duplicate_node_id",
+      `Another live agent uses the node id ${nodeId}; neither is counted.`,
+      "Give one of the two another -node-id (and its own -data-dir).",
+    );
+  const others = notCounted.map((n) => `${n.id} ${notCountedText(n)}`);
   const missing = expect - counted.length;
   return of(
     "voters",
