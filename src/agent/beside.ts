@@ -53,7 +53,7 @@ export async function openBeside(options: BesideOptions) {
     look: probe.look,
     leader: leading.page,
     leads: leading.leader,
-    leaderTrouble: () => leading.reporter.state().trouble,
+    leaderTrouble: leading.trouble,
     process: () => supervisor?.state() ?? null,
     hooks: hooks.results,
     failing: hooks.failing,

@@ -16,6 +16,8 @@ export type ByVotesOptions = WayOptions & {
   readonly ownAddress: string;
   /** This node as a member. */
   readonly entry: () => Member;
+  /** Who leads as this node's database sees it. */
+  readonly leader: () => NonNullable<Hello["leader"]> | null;
   /** The members, or who leads, may be others. */
   readonly heard: () => void;
 };
@@ -29,6 +31,8 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
   const { peers, client, self, mode, ownAddress, part, changed } = options;
   let unnamed = new Map<string, { readonly id: string; readonly times: number }>();
   let last: readonly Hello[] = [];
+  /** In which term this node's database leads, as the others were told; null: it does not. */
+  let lead: string | null = null;
 
   const isSelf = (address: string) => address === ownAddress || peers.contact(address)?.self === true;
   const genesisId = () => register.state().settled?.record.genesis_id ?? null;
@@ -111,14 +115,23 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     registration: () => ({ at: "held" }),
     health: seeking.health,
     discovery,
-    refresh: () => {},
-    met({ from, genesis_id, leaving = false }) {
-      const isOurs = genesis_id != null && genesis_id === genesisId();
+    refresh() {
+      const now = options.leader();
+      const before = lead;
+      lead = now?.id === self().id ? `in ${now.term}` : null;
+      // The others need not wait until they ask: a hello says who leads.
+      if (lead !== null && lead !== before) register.wake();
+    },
+    met({ from, genesis_id = null, leader = null, leaving = false }) {
+      const isOurs = genesis_id !== null && genesis_id === genesisId();
       const isMember = peers.members().some((m) => m.incarnation === from.incarnation);
       if (leaving && isOurs) {
         peers.leave(from);
         options.heard();
-      } else if (peers.meet(from) || (!isMember && isOurs)) register.wake(register.state().settled === null);
+        return;
+      }
+      if (peers.meet(from) || (!isMember && isOurs)) register.wake(register.state().settled === null);
+      if (leader !== null && peers.claim(from, { leader, genesis: genesis_id })) options.heard();
     },
     vote: register.vote,
     assumeLost: register.assumeLost,

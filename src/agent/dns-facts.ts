@@ -12,8 +12,10 @@ import type { PeerRow } from "./pages.ts";
  */
 export const LEADER_STALE_MS = 90_000;
 
+type Leader = Omit<LeaderView, "trouble">;
+
 export type DnsView = {
-  readonly leader: () => LeaderView;
+  readonly leader: () => Leader;
   readonly peers: () => readonly PeerRow[];
   /** The last look at this node's database. */
   readonly report: () => NodeReport;
@@ -59,7 +61,7 @@ function rank({ self, registered }: PeerRow): number {
   return self ? 0 : registered ? 1 : 2;
 }
 
-function leaderOf(view: LeaderView, nodes: DnsFacts["nodes"]): DnsFacts["leader"] {
+function leaderOf(view: Leader, nodes: DnsFacts["nodes"]): DnsFacts["leader"] {
   const { record, stale_for } = view;
   if (record === null || stale_for === null || stale_for > LEADER_STALE_MS) return null;
   const address = clientAddress(record.api_addr) ?? nodes.find(({ id }) => id === record.id)?.address;

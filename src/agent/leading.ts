@@ -2,7 +2,7 @@
 import { type Confirmed, type LeaderView, leaderView, outcomeLeader } from "../core/leader-view.ts";
 import type { LeaderRecord, MemberRef } from "../core/model.ts";
 import type { NodeReport } from "../core/node-report.ts";
-import type { LeaderAnswer } from "../core/reporter.ts";
+import type { LeaderAnswer, LeaderTrouble } from "../core/reporter.ts";
 import type { Database } from "../databases/database.ts";
 import type { Log } from "../lib/log.ts";
 import type { Pacing } from "../lib/loop.ts";
@@ -23,10 +23,10 @@ export type LeadingOptions = {
 };
 
 export function openLeading(options: LeadingOptions) {
-  const { pacing, database, report, self, peers, cluster } = options;
+  const { pacing, database, report, self, peers, cluster, log } = options;
   const reporter = openReporter({
     pacing,
-    log: options.log,
+    log,
     self,
     clientAddress: database.clientAddress,
     report,
@@ -36,6 +36,7 @@ export function openLeading(options: LeadingOptions) {
     changed: options.changed,
   });
   let confirmed: Confirmed | null = null;
+  let told: string | null = null;
   const view = (): LeaderView => {
     const now = leaderView(
       {
@@ -43,6 +44,7 @@ export function openLeading(options: LeadingOptions) {
         genesis: cluster.record()?.genesis_id ?? null,
         report: report(),
         claims: peers.claims(),
+        known: peers.led(),
         self: self(),
         members: cluster.members(),
         clientAddress: database.clientAddress,
@@ -51,12 +53,23 @@ export function openLeading(options: LeadingOptions) {
       confirmed,
     );
     confirmed = now.confirmed;
+    const { record, trouble } = now.view;
+    if (record !== null && record.genesis_id !== undefined) peers.leads(record);
+    if (trouble !== null && trouble.message !== told)
+      log.warn({ code: trouble.code, problem: trouble.message }, "nobody is named as the leader");
+    told = trouble?.message ?? null;
     return now.view;
   };
+  /** What is wrong with the leader key, or with what is said where there is none. */
+  const troubleOf = (now: LeaderView): LeaderTrouble | null => reporter.state().trouble ?? now.trouble;
   return {
     reporter,
     /** What `/v1/leader` gives. */
-    page: () => ({ ...view(), trouble: reporter.state().trouble }),
+    page() {
+      const now = view();
+      return { ...now, trouble: troubleOf(now) };
+    },
+    trouble: () => troubleOf(view()),
     /** The leader as an outcome carries it; null: nobody is known to lead. */
     leader: () => outcomeLeader(view()),
   };

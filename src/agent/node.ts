@@ -3,6 +3,7 @@ import { type AgentConfig, hasStore } from "../config.ts";
 import { formatAddress } from "../core/address.ts";
 import type { Rules, Settled } from "../core/genesis-state.ts";
 import { decode, type GenesisRecord, type MemberRef, Outcome } from "../core/model.ts";
+import { leadIn } from "../core/node-report.ts";
 import type { Database } from "../databases/database.ts";
 import type { Clock } from "../lib/clock.ts";
 import { readIfThere } from "../lib/files.ts";
@@ -35,7 +36,9 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   let incarnation = () => kept.incarnation;
   const self = selfOf(config, nodeId, () => incarnation());
   const genesisId = () => way.genesis.state().settled?.record.genesis_id ?? null;
-  const client = openPeerClient({ key: rules.key, self, genesis: genesisId, credentials, uuid, openClient });
+  const leader = () => leadIn(beside.report(), nodeId);
+  const about = { key: rules.key, self, genesis: genesisId, leader };
+  const client = openPeerClient({ ...about, credentials, uuid, openClient });
   const path = dataDir.path("peers.json");
   const keepsMembers = !hasStore(config.disco.mode);
   const peers = openPeers({ path, clock, client, log: part("peers"), self, disk, keepsMembers });
@@ -76,6 +79,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
         ...common,
         client,
         entry: () => view.entry(),
+        leader,
         mode: config.disco.mode,
         ownAddress: formatAddress(config.httpAdvAddr),
         heard() {

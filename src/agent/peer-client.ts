@@ -28,6 +28,8 @@ export type PeerClientOptions = {
   readonly self: () => PeerRef;
   /** The genesis it belongs to; null: none yet. */
   readonly genesis?: () => string | null;
+  /** Who leads as its database sees it; null: it knows of nobody. */
+  readonly leader?: () => HelloRequest["leader"];
   readonly credentials: Credentials;
   readonly uuid: () => string;
   /** Opens the way to others; the machine's own where it is not given. */
@@ -127,6 +129,7 @@ export function openPeerClient(options: PeerClientOptions) {
         key,
         from: refOf(self()),
         genesis_id: options.genesis?.() ?? null,
+        leader: options.leader?.() ?? null,
         ...(leaving ? { leaving } : {}),
       };
       const body = await exchange(address, HELLO_PATH, request, signal);

@@ -6,7 +6,7 @@
 import * as z from "zod";
 import { parseAddress } from "../core/address.ts";
 import type { LeaderClaim } from "../core/leader-view.ts";
-import { decode, type Hello, Member, PeerRef } from "../core/model.ts";
+import { decode, type Hello, LeaderRecord, Member, PeerRef } from "../core/model.ts";
 import type { Clock } from "../lib/clock.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import { type Disk, readIfThere, systemDisk } from "../lib/files.ts";
@@ -33,6 +33,7 @@ const Cache = z.looseObject({
   peers: z.array(PeerRef),
   members: z.array(Member).optional(),
   left: z.array(Left).optional(),
+  leader: LeaderRecord.nullish(),
 });
 
 /** How the last try to reach one agent went. `slow`: it did not answer in time. `self`: it was this very agent. */
@@ -51,7 +52,7 @@ export type PeersOptions = {
   readonly log: Log;
   /** This agent, as it is now. */
   readonly self: () => PeerRef;
-  /** No store lists the members, so they are kept in the file as well. */
+  /** No store lists the members or names the leader, so they are kept in the file as well. */
   readonly keepsMembers?: boolean;
   readonly disk?: Disk;
 };
@@ -64,13 +65,15 @@ export function openPeers(options: PeersOptions) {
   /** Addresses where agents may be, as a list or DNS has them. */
   let seeds: readonly string[] = [];
   const contacts = new Map<string, Contact>();
-  /** Who leads, as each agent last said, by incarnation. */
-  const claims = new Map<string, LeaderClaim>();
+  /** Who was last known to lead, where no store says. */
+  let leader: LeaderRecord | null = null;
+  /** Who leads, as each agent that answers last said, by incarnation. */
+  const claims = new Map<string, LeaderClaim & { readonly address: string }>();
   const surveyDue = bell();
   const file = openKeptFile({
     path: options.path,
     text: () =>
-      `${JSON.stringify({ v: 1, peers: [...others.values()], ...(options.keepsMembers ? { members, left } : {}) })}\n`,
+      `${JSON.stringify({ v: 1, peers: [...others.values()], ...(options.keepsMembers ? { members, left, leader } : {}) })}\n`,
     clock,
     log,
     disk,
@@ -117,12 +120,17 @@ export function openPeers(options: PeersOptions) {
       const isSelf = hello.incarnation === self().incarnation;
       contacts.set(address, { ok: true, problem: null, at, ...(isSelf ? { self: true } : {}) });
       if (isSelf) return null;
-      const { node_id: id, incarnation, leader = null } = hello;
-      claims.set(incarnation, { id, incarnation, leader, at: clock.now() });
+      const { node_id: id, incarnation, leader = null, marker } = hello;
+      claims.set(incarnation, {
+        ...{ id, incarnation, leader, genesis: marker?.genesis_id ?? null },
+        ...{ at: clock.now(), address },
+      });
       return hello;
     } catch (error) {
       const slow = error instanceof RollcallError && error.code === "deadline";
       contacts.set(address, { ok: false, problem: reason(error), at, slow });
+      // What it said holds no more than that it is there.
+      for (const [incarnation, claim] of claims) if (claim.address === address) claims.delete(incarnation);
       return null;
     }
   };
@@ -154,6 +162,7 @@ export function openPeers(options: PeersOptions) {
       if (!options.keepsMembers) return;
       members = cache.value.members ?? [];
       left = cache.value.left ?? [];
+      leader = cache.value.leader ?? null;
     },
     /** The directory as it is now. */
     see(seen: readonly Member[]): void {
@@ -211,6 +220,21 @@ export function openPeers(options: PeersOptions) {
         ),
       );
     },
+    /** An agent that is known says by itself who leads; true when that was news. */
+    claim({ id, incarnation, agent_addr }: PeerRef, said: Pick<LeaderClaim, "leader" | "genesis">): boolean {
+      if (!others.has(incarnation)) return false;
+      const before = claims.get(incarnation);
+      claims.set(incarnation, { id, incarnation, ...said, at: clock.now(), address: agent_addr });
+      return JSON.stringify(before?.leader) !== JSON.stringify(said.leader);
+    },
+    /** Who leads is known: kept, where no store says it, for when nobody can be asked. */
+    leads(known: LeaderRecord): void {
+      if (!options.keepsMembers || JSON.stringify(known) === JSON.stringify(leader)) return;
+      leader = known;
+      file.changed();
+    },
+    /** Who was last known to lead, maybe to the agent before this one; null where a store says it. */
+    led: () => leader,
     claims: (): readonly LeaderClaim[] => [...claims.values()],
     contact: (address: string): Contact | null => contacts.get(address) ?? null,
     /** Asks the agent at one address; null when it does not answer in time, or is this one. */

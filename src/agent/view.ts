@@ -5,7 +5,7 @@ import { formatAddress, isLoopback, parseAddress } from "../core/address.ts";
 import { type Explanation, explain } from "../core/explain.ts";
 import { type Rules, testimony } from "../core/genesis-state.ts";
 import { type Hello, type Member, type MemberRef, VERSION } from "../core/model.ts";
-import type { NodeReport } from "../core/node-report.ts";
+import { leadIn } from "../core/node-report.ts";
 import type { DatabaseFacts } from "../core/reasons-database.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Beside } from "./beside.ts";
@@ -108,7 +108,7 @@ export function openView(options: ViewOptions) {
       ...testimony(genesis.state()),
       ...{ key: rules.key, node_id, boot_id: bootId, voter: votes, expect: rules.expect },
       ...{ agent_addr, api_addr, addr },
-      leader: leaderOf(node_id, beside.report()),
+      leader: leadIn(beside.report(), node_id),
       peers: allPeers()
         .filter((p) => !p.self && p.reachable !== false)
         .slice(0, MOST_NAMED)
@@ -262,12 +262,6 @@ function besideFacets(beside: Beside) {
     leader_key: beside.leaderTrouble()?.code ?? null,
     failing: beside.failing(),
   };
-}
-
-/** By the database alone, never by the key, which would then confirm itself. Not every database names itself. */
-function leaderOf(self: string, { role, leader, term }: NodeReport): Hello["leader"] {
-  const id = leader?.id ?? (role === "leader" ? self : null);
-  return id === null ? null : { id, term };
 }
 
 function hostOf(address: string): string {

@@ -183,6 +183,8 @@ export const HelloRequest = z.looseObject({
   from: PeerRef,
   /** The genesis it belongs to. */
   genesis_id: id.nullish(),
+  /** Who leads as its database sees it. */
+  leader: z.looseObject({ id: z.string(), term: z.int().nullable() }).nullish(),
   /** It leaves that cluster for good. */
   leaving: z.boolean().optional(),
 });

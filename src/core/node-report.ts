@@ -79,6 +79,18 @@ export function blankReport(kind: string, status: StatusCode, problem: string | 
   };
 }
 
+/**
+ * Who leads by the database of the node `id` alone, never by the leader key, which would then confirm itself: what
+ * `hello` says. Not every database names itself. Null: it knows of nobody.
+ */
+export function leadIn(
+  { role, leader, term }: NodeReport,
+  id: string,
+): { readonly id: string; readonly term: number | null } | null {
+  const named = leader?.id ?? (role === "leader" ? id : null);
+  return named === null ? null : { id: named, term };
+}
+
 /** Whether the database counts the node `id` among its members; null where it does not tell. */
 export function lists(report: NodeReport, id: string): boolean | null {
   return report.members === null ? null : report.members.some((m) => m.id === id);

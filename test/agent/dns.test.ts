@@ -302,7 +302,7 @@ describe("dnsFacts", () => {
     rowOf(id, { api_addr: `10.0.0.${id.slice(1)}:4001`, genesis_id: "g1", status: "settled", ...more });
   const led = (id: string, more: Partial<LeaderView> = {}): LeaderView => ({
     record: { id, api_addr: `http://10.0.0.${id.slice(1)}:4001`, addr: "" },
-    ...{ source: "key", verified: true, stale_for: 0 },
+    ...{ source: "key", verified: true, stale_for: 0, trouble: null },
     ...more,
   });
   const seenBy = (report: NodeReport, view: LeaderView, ...rows: ReturnType<typeof rowOf>[]) =>

@@ -19,7 +19,7 @@ const peerOf = (id: string, more: Partial<PeerRef> = {}): PeerRef => {
 };
 
 /** Peers of n1 whose agents answer as the test says. An address that is not there refuses the connection. */
-function make(answers: Answers = {}, dir = tempDir("peers")) {
+function make(answers: Answers = {}, dir = tempDir("peers"), keepsMembers = false) {
   const clock = manualClock();
   const asked: string[] = [];
   const client: Pick<PeerClient, "hello"> = {
@@ -34,7 +34,7 @@ function make(answers: Answers = {}, dir = tempDir("peers")) {
   };
   const { log, lines } = rememberingLog();
   const path = join(dir, "peers.json");
-  const peers = openPeers({ path, clock, client, log, self: () => refTo("n1") });
+  const peers = openPeers({ path, clock, client, log, self: () => refTo("n1"), keepsMembers });
   return { peers, clock, asked, path, lines };
 }
 
@@ -325,5 +325,63 @@ describe("the cache", () => {
     peers.meet(peerOf("n2"));
     await peers.askAll(never());
     expect(peers.others().length).toBeLessThanOrEqual(256);
+  });
+});
+
+describe("who leads, as the others say", () => {
+  const leader = { id: "n2", term: 5 };
+  const marker = { genesis_id: "g1", birth: 1 };
+
+  it("is what each that answers said last, under its genesis", async () => {
+    let there = true;
+    const { peers } = make({
+      "n2.test:4100": () => (there ? helloOf("n2", { leader, marker }) : new Error("gone")),
+      "n3.test:4100": helloOf("n3"),
+    });
+    peers.see([memberOf("n2"), memberOf("n3")]);
+    await peers.askAll(never());
+    expect(peers.claims()).toMatchObject([
+      { id: "n2", incarnation: "n2-1", leader, genesis: "g1" },
+      { id: "n3", incarnation: "n3-1", leader: null, genesis: null },
+    ]);
+    there = false;
+    await peers.askAll(never());
+    expect(peers.claims().map(({ id }) => id)).toEqual(["n3"]);
+  });
+
+  it("is told by an agent that is known, without being asked", () => {
+    const { peers } = make();
+    const said = { leader, genesis: "g1" };
+    expect(peers.claim(peerOf("n2"), said)).toBe(false);
+    expect(peers.claims()).toEqual([]);
+    peers.meet(peerOf("n2"));
+    expect(peers.claim(peerOf("n2"), said)).toBe(true);
+    expect(peers.claim(peerOf("n2"), said)).toBe(false);
+    expect(peers.claim(peerOf("n2"), { ...said, leader: { id: "n2", term: 6 } })).toBe(true);
+    expect(peers.claims()).toMatchObject([{ id: "n2", leader: { id: "n2", term: 6 }, genesis: "g1" }]);
+  });
+
+  it("is kept for the next agent where no store says it", async () => {
+    const record = {
+      id: "n2",
+      api_addr: "http://n2.test:4001",
+      addr: "n2.test:4002",
+      genesis_id: "g1",
+      term: 5,
+    };
+    for (const keeps of [true, false]) {
+      const dir = tempDir("peers");
+      const { peers, path } = make({}, dir, keeps);
+      const stop = new AbortController();
+      const running = peers.run(stop.signal);
+      peers.leads(record);
+      peers.meet(peerOf("n3"));
+      stop.abort();
+      await running;
+      expect(JSON.parse(readFileSync(path, "utf8")).leader).toEqual(keeps ? record : undefined);
+      const next = make({}, dir, keeps).peers;
+      await next.load();
+      expect(next.led()).toEqual(keeps ? record : null);
+    }
   });
 });

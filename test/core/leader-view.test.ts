@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   CLAIM_FRESH_MS,
   type Confirmed,
+  type LeaderClaim,
   type LeaderSources,
   leaderView,
   outcomeLeader,
@@ -42,6 +43,7 @@ const view = (more: Partial<LeaderSources>, before: Confirmed | null = null) =>
       genesis: "g",
       report: null,
       claims: [],
+      known: null,
       self: member("a"),
       members: [member("a"), member("b"), member("c")],
       clientAddress: (address) => `http://${address}`,
@@ -108,7 +110,7 @@ describe("the leader as an agent shows it", () => {
   });
 
   it("is verified by the named node itself, for a while", () => {
-    const claim = { id: "b", incarnation: "b-1", leader: { id: "b", term: 5 }, at: 99_000 };
+    const claim = { id: "b", incarnation: "b-1", genesis: "g", leader: { id: "b", term: 5 }, at: 99_000 };
     const of = (more: Partial<typeof claim>, now = 100_000) =>
       shown({ record: record("b", 5), claims: [{ ...claim, ...more }], now }).slice(3);
     expect(of({})).toEqual([true, 0]);
@@ -135,5 +137,144 @@ describe("the leader as an agent shows it", () => {
     const { seq: _, ...rest } = record("b", 5);
     expect(outcomeLeader(view({ record: record("b", 5) }).view)).toEqual(rest);
     expect(outcomeLeader(view({}).view)).toBeNull();
+  });
+});
+
+describe("the leader where no key names it", () => {
+  const says = (
+    by: string,
+    id: string,
+    term: number | null,
+    more: Partial<LeaderClaim> = {},
+  ): LeaderClaim => ({
+    ...{ id: by, incarnation: `${by}-1`, genesis: "g", leader: { id, term }, at: 99_000 },
+    ...more,
+  });
+  const known = (id: string, term?: number): LeaderRecord => {
+    const { seq: _, term: __, ...rest } = record(id, 0);
+    return { ...rest, ...(term === undefined ? {} : { term }) };
+  };
+  const leads = (term: number | null) => sees("a", term, { role: "leader" });
+
+  it.each<[string, Partial<LeaderSources>, readonly unknown[]]>([
+    ["whom the others name", { claims: [says("c", "b", 5)] }, ["b", 5, "peers", false, null]],
+    ["who says so, verified by it", { claims: [says("b", "b", 5)] }, ["b", 5, "peers", true, 0]],
+    [
+      "whom the newest term names",
+      { claims: [says("b", "b", 5), says("c", "c", 6)] },
+      ["c", 6, "peers", true, 0],
+    ],
+    [
+      "the own database's at equal term",
+      { report: sees("b", 5), claims: [says("c", "b", 5)] },
+      ["b", 5, "database", true, 0],
+    ],
+    [
+      "the others' where theirs is newer",
+      { report: sees("b", 5), claims: [says("c", "c", 6)] },
+      ["c", 6, "peers", true, 0],
+    ],
+    [
+      "the own database's where it is newer",
+      { report: leads(7), claims: [says("c", "c", 6)] },
+      ["a", 7, "database", true, 0],
+    ],
+    [
+      "the others' while the own database knows of nobody",
+      { report: sees(null, 6), claims: [says("c", "b", 5)] },
+      ["b", 5, "peers", false, null],
+    ],
+    [
+      "who says so without terms, not whom the own database follows",
+      { report: sees("b", null), claims: [says("c", "c", null)] },
+      ["c", null, "peers", true, 0],
+    ],
+    [
+      "the own database's without terms, where nobody says so of itself",
+      { report: sees("b", null), claims: [says("c", "c", null, { leader: null })] },
+      ["b", null, "database", true, 0],
+    ],
+    [
+      "nobody that others follow without terms",
+      { claims: [says("c", "b", null)] },
+      [null, null, null, false, null],
+    ],
+    [
+      "nobody whom another genesis names, or none",
+      { claims: [says("b", "b", 9, { genesis: "h" }), says("c", "c", 9, { genesis: null })] },
+      [null, null, null, false, null],
+    ],
+    [
+      "nobody while this node has no genesis",
+      { genesis: null, claims: [says("b", "b", 9, { genesis: null })] },
+      [null, null, null, false, null],
+    ],
+    ["who was last known", { known: known("b", 5) }, ["b", 5, "peers", false, null]],
+    [
+      "who was last known, against an earlier term",
+      { known: known("b", 5), report: sees("c", 4), claims: [says("c", "c", 4)] },
+      ["b", 5, "peers", false, null],
+    ],
+    [
+      "the own database's against who was last known in the same term",
+      { known: known("b", 5), report: sees("b", 5) },
+      ["b", 5, "database", true, 0],
+    ],
+    [
+      "what is said without terms, against who was last known",
+      { known: known("b", 5), report: sees("c", null) },
+      ["c", null, "database", true, 0],
+    ],
+    [
+      "who says so, against who was last known without a term",
+      { known: known("b"), claims: [says("c", "c", 1)] },
+      ["c", 1, "peers", true, 0],
+    ],
+    [
+      "nobody who was last known in another genesis",
+      { known: { ...known("b", 5), genesis_id: "h" } },
+      [null, null, null, false, null],
+    ],
+  ])("is %s", (_what, sources, expected) => {
+    expect(shown(sources)).toEqual(expected);
+    expect(view(sources).view.trouble).toBeNull();
+  });
+
+  it.each<[string, Partial<LeaderSources>, string]>([
+    [
+      "in one term",
+      { report: leads(5), claims: [says("b", "b", 5), says("c", "c", 4)] },
+      "a and b each say that they lead, in term 5; nobody is named",
+    ],
+    [
+      "without terms",
+      { known: known("b"), report: sees("b", null), claims: [says("c", "c", null), says("b", "b", null)] },
+      "b and c each say that they lead, and have no terms to compare; nobody is named",
+    ],
+  ])("is nobody while two nodes say so of themselves %s", (_when, sources, message) => {
+    const now = view(sources, { id: "b", term: null, at: 90_000 });
+    expect(now.view).toEqual({
+      record: null,
+      source: null,
+      verified: false,
+      stale_for: null,
+      trouble: { code: "leader_conflict", message },
+    });
+    expect(now.confirmed).toEqual({ id: "b", term: null, at: 90_000 });
+  });
+
+  it("has the addresses that members have now, and those last known of who is no member", () => {
+    const claimed = view({ claims: [says("b", "b", 5)] }).view.record;
+    expect(claimed).toEqual({ ...known("b", 5) });
+    const moved = [{ ...member("b"), api_addr: "new:4001", addr: "new:4002" }];
+    expect(view({ members: moved, known: known("b", 5) }).view.record).toEqual({
+      ...known("b", 5),
+      api_addr: "http://new:4001",
+      addr: "new:4002",
+    });
+    expect(view({ members: [], known: known("b", 5) }).view.record).toEqual(known("b", 5));
+    // Another life of that node leads only once somebody says so.
+    const wiped = [{ ...member("b"), incarnation: "b-2", addr: "new:4002" }];
+    expect(view({ members: wiped, known: known("b", 5) }).view.record).toEqual(known("b", 5));
   });
 });
