@@ -53,7 +53,7 @@ export type Protocol = {
   /** Sends what nothing waits for. */
   tell?(effect: Extract<AnyEffect, { type: "tell" }>, signal: AbortSignal): void;
   /** How long it lets those before it in the order go first, in milliseconds; null: as long as it takes. */
-  patienceMs(wait: Wait): number | null;
+  patienceMs(wait: Pick<Wait, "on">): number | null;
   /** What is to be decided now. Once that is something else, those before it in the order have their time anew. */
   readonly due?: (state: State) => unknown;
   /** How often a settled node looks by itself. */
@@ -183,6 +183,11 @@ export async function openAgreement(options: AgreementOptions, protocol: Protoco
       state = next;
       if (next.kept !== before) await save(null);
       return value;
+    },
+    /** Another one is at it: this node's own turn is as far off again as it was at first. */
+    defer(): void {
+      const ms = turn && protocol.patienceMs(turn);
+      if (turn !== null && ms !== null) turn = { ...turn, at: clock.now(), ms };
     },
     async run(signal: AbortSignal): Promise<void> {
       const repair = backoff(100, 2_000, random);

@@ -127,6 +127,8 @@ export async function openRegister(options: RegisterOptions) {
         return { state: next, value: reply };
       });
       took(clock.now() - began);
+      // Whoever is heard of with a ballot is given the time to bring it to an end.
+      if (reply.kind === "promise" || reply.kind === "accepted") agreement.defer();
       // A decision is what a node waits for; a promise given to another is not.
       const after = agreement.state().kept.votes;
       if (
