@@ -119,10 +119,10 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
       const now = options.leader();
       const before = lead;
       lead = now?.id === self().id ? `in ${now.term}` : null;
-      // The others need not wait until they ask: a hello says who leads.
-      if (lead !== null && lead !== before) register.wake();
+      // The others need not wait until they ask: a hello says who leads, or that this node does no more.
+      if (lead !== before) register.wake();
     },
-    met({ from, genesis_id = null, leader = null, leaving = false }) {
+    met({ from, genesis_id = null, leader, leaving = false }) {
       const isOurs = genesis_id !== null && genesis_id === genesisId();
       const isMember = peers.members().some((m) => m.incarnation === from.incarnation);
       if (leaving && isOurs) {
@@ -131,7 +131,7 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
         return;
       }
       if (peers.meet(from) || (!isMember && isOurs)) register.wake(register.state().settled === null);
-      if (leader !== null && peers.claim(from, { leader, genesis: genesis_id })) options.heard();
+      if (leader !== undefined && peers.claim(from, { leader, genesis: genesis_id })) options.heard();
     },
     vote: register.vote,
     assumeLost: register.assumeLost,

@@ -97,9 +97,9 @@ describe("the leader without a store", () => {
     expect(JSON.parse((await c?.get("/v1/outcome"))?.body ?? "{}").leader).toBeNull();
     expect(c?.lines().filter(({ msg }) => msg === "nobody is named as the leader")).toHaveLength(1);
     Object.assign(a, { role: "replica" });
-    // Asked again, a says so no more.
+    // a says so no more, and says that at once too.
     await until(async () => (await leaderOf(c)).record?.id === "b", {
-      deadlineMs: 15_000,
+      ...SOON,
       what: "c to name b",
     });
   });
