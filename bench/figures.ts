@@ -9,6 +9,12 @@ export function median(numbers: readonly number[]): number {
     : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }
 
+/** The value that a share `q` of some numbers is not above; NaN of none. */
+export function quantile(numbers: readonly number[], q: number): number {
+  const at = Math.min(numbers.length - 1, Math.ceil(q * numbers.length) - 1);
+  return [...numbers].sort((a, b) => a - b)[at] ?? Number.NaN;
+}
+
 /** `median (min-max)`, rounded. */
 export function spread(numbers: readonly number[], digits = 0): string {
   if (numbers.length === 0) return "-";

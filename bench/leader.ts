@@ -10,7 +10,7 @@ import { startConsul } from "../test/support/servers/consul.ts";
 import { startEtcd } from "../test/support/servers/etcd.ts";
 import { type Node, openNodes, untilLed } from "../test/support/supervised.ts";
 import { until } from "../test/support/wait.ts";
-import { median, spread, table } from "./figures.ts";
+import { median, quantile, spread, table } from "./figures.ts";
 
 delete process.env.NODE_EXTRA_CA_CERTS;
 const KILLS = Number(process.argv[2] ?? 30);
@@ -175,10 +175,6 @@ async function stores(): Promise<{ all: Store[]; stop: () => Promise<unknown> }>
     ],
   };
 }
-
-const quantile = (numbers: readonly number[], q: number) =>
-  [...numbers].sort((a, b) => a - b)[Math.min(numbers.length - 1, Math.ceil(q * numbers.length) - 1)] ??
-  Number.NaN;
 
 function verdict(name: string, lags: readonly number[]): string {
   const [half, all] = [PROBE_MS / 2 + 10, PROBE_MS + 25];

@@ -44,6 +44,32 @@ export async function freePlace<Names extends string>(
   return { address, ports };
 }
 
+/** One place on a network: where one agent listens. */
+export type Spot = { readonly address: string; readonly port: number };
+
+const ATTEMPTS = 10;
+
+/**
+ * So many addresses, and one port that is free on all of them: DNS names no ports without SRV records. Where the
+ * system knows one loopback address only, each has a port of its own.
+ */
+export async function freeSpots(count: number): Promise<readonly Spot[]> {
+  const addresses = await Promise.all(Array.from({ length: count }, loopbackAddress));
+  const alone = new Set(addresses).size < count;
+  if (alone)
+    return Promise.all(addresses.map(async (address) => ({ address, port: await freePort(address) })));
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort(addresses[0] ?? "127.0.0.1");
+    try {
+      const held = await Promise.all(addresses.map((address) => listen(address, port)));
+      await Promise.all(held.map((one) => one.close()));
+      return addresses.map((address) => ({ address, port }));
+    } catch (error) {
+      if (codeOf(error) !== "EADDRINUSE" || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
 /** A free port on an address. */
 export async function freePort(address: string): Promise<number> {
   const held = await listen(address);
@@ -51,11 +77,11 @@ export async function freePort(address: string): Promise<number> {
   return held.port;
 }
 
-async function listen(address: string): Promise<{ port: number; close(): Promise<void> }> {
+async function listen(address: string, port = 0): Promise<{ port: number; close(): Promise<void> }> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(0, address, resolve);
+    server.listen(port, address, resolve);
   });
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new RollcallError("listen", `listen on ${address}`);

@@ -18,6 +18,8 @@ export type NodeOptions = {
   /** More flags of rqlited's. */
   readonly database?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Where the agent listens, and at which address the database does; a fresh address and a free port unless told. */
+  readonly at?: { readonly address: string; readonly port: number };
 };
 
 /** One agent and the rqlited it starts. */
@@ -67,8 +69,8 @@ function endProcess(pid: number): void {
 }
 
 /** Starts an agent that supervises a new rqlited; resolves when the agent's process runs. */
-export async function startNode({ id, args, database = [], env = {} }: NodeOptions): Promise<Node> {
-  const address = await loopbackAddress();
+export async function startNode({ id, args, database = [], env = {}, at }: NodeOptions): Promise<Node> {
+  const address = at?.address ?? (await loopbackAddress());
   const { command, dir } = await rqliteCommand();
   const dataDir = join(dir, "data");
   let place = await freePlace(address, RQLITE_PORTS);
@@ -88,7 +90,7 @@ export async function startNode({ id, args, database = [], env = {} }: NodeOptio
     ...database,
     dataDir,
   ];
-  const agent = await startAgent({ id, address, args: line(), env });
+  const agent = await startAgent({ id, address, args: line(), env, ...(at && { port: at.port }) });
   /** Every process that this node's database was seen in: the agent may be gone when they are to end. */
   const seen = new Set<number>();
   const state: Node["state"] = async () => {

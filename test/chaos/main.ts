@@ -1,0 +1,83 @@
+/**
+ * `npm run chaos -- formation --runs N --mode M,M`: N formations of real agents a mode, one of them killed, restarted
+ * or held in most, on real stores and name servers. `--seconds T` instead of a number runs as many as T seconds give
+ * each mode; `--seed S` repeats plans; `--db rqlite` puts a real rqlited beside each agent. Exits with 1 after a
+ * violation. Needs the bundle (`npm run build`).
+ */
+import { loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { quantile } from "../../bench/figures.ts";
+import { MODES, type ModeName, openMode } from "../support/modes.ts";
+import { type Beside, type Formed, form } from "./formation.ts";
+import { planOf } from "./plan.ts";
+
+delete process.env.NODE_EXTRA_CA_CERTS;
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: "string" },
+    seconds: { type: "string" },
+    mode: { type: "string", default: MODES.join() },
+    seed: { type: "string" },
+    db: { type: "string", default: "none" },
+    verbose: { type: "boolean", default: false },
+  },
+});
+const names = values.mode.split(",");
+const modes = names.filter((name): name is ModeName => MODES.some((mode) => mode === name));
+const beside: Beside = values.db === "rqlite" ? "rqlite" : "stand-in";
+const first = Number(values.seed ?? Math.floor(Math.random() * 1e9));
+const most = Number(values.runs ?? (values.seconds === undefined ? 200 : Infinity));
+const lastMs = Number(values.seconds ?? Infinity) * 1_000;
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const command = (mode: ModeName, seed: number) =>
+  `npm run chaos -- formation --mode ${mode} --seed ${seed} --runs 1${beside === "rqlite" ? " --db rqlite" : ""}`;
+
+if (positionals.join() !== "formation" || modes.length < names.length || Number.isNaN(first + most)) {
+  print(
+    `usage: npm run chaos -- formation [--runs N | --seconds T] [--mode ${MODES.join()}] [--seed S] [--db rqlite]`,
+  );
+  process.exitCode = 2;
+} else {
+  print(`formations from seed ${first} on, beside ${beside === "rqlite" ? "rqlited" : "a stand-in"}`);
+  let bad = 0;
+  for (const mode of modes) bad += await formations(mode);
+  process.exitCode = bad === 0 ? 0 : 1;
+}
+
+/** All formations of one mode, one after the other; how many of them were not as they must be. */
+async function formations(name: ModeName): Promise<number> {
+  const mode = await openMode(name);
+  const done: Formed[] = [];
+  const began = performance.now();
+  try {
+    while (done.length < most && performance.now() - began < lastMs) {
+      const formed = await form(planOf(first + done.length), mode, beside);
+      done.push(formed);
+      for (const what of formed.violations) print(`VIOLATION: ${what}\n  ${command(name, formed.plan.seed)}`);
+      if (values.verbose) print(`${name} seed ${formed.plan.seed}: ${formed.settledMs?.toFixed(0)} ms`);
+    }
+  } finally {
+    await mode.end();
+  }
+  print(line(name, done, (performance.now() - began) / 1_000));
+  return done.filter(({ violations }) => violations.length > 0).length;
+}
+
+function line(name: ModeName, done: readonly Formed[], seconds: number): string {
+  const times = (some: readonly Formed[]) =>
+    some.flatMap(({ settledMs }) => (settledMs === null ? [] : [settledMs]));
+  const p = (q: number, some: readonly Formed[]) => `p${q * 100} ${quantile(times(some), q).toFixed(0)}`;
+  const unsettled = done.filter(({ settledMs }) => settledMs === null).length;
+  const wrong = done.filter(
+    ({ violations, settledMs }) => violations.length > 0 && settledMs !== null,
+  ).length;
+  const calm = done.filter(({ plan }) => plan.blow === null);
+  return [
+    `${name}: ${done.length} formations in ${seconds.toFixed(0)} s, ${wrong} double clusters, ${unsettled} unsettled`,
+    `${p(0.5, done)}, ${p(0.99, done)} ms from the last start to all settled`,
+    `${calm.length} of them undisturbed: ${p(0.5, calm)}, ${p(0.99, calm)} ms`,
+    `load ${loadavg()[0]?.toFixed(1)}`,
+  ].join("; ");
+}
