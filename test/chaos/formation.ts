@@ -96,6 +96,12 @@ function fail(): never {
   throw new Error("an agent without a place");
 }
 
+// Module state on purpose: an exit hook has nothing else to look at.
+const standIns = new Set<string>();
+process.on("exit", () => {
+  for (const data of standIns) endStandIns(data);
+});
+
 /** The stand-in notes how it was started, has data from then on, and lives until it is ended. */
 const STAND_IN = `echo "$OUTCOME_KIND" >> "$0.starts"; mkdir -p "$0"; touch "$0/data"; exec tail -f "$0/data"`;
 const INIT = `mkdir -p "$0" && touch "$0/made"`;
@@ -115,6 +121,7 @@ async function startBody(
   const data = join(dir, "db");
   const init = plan.formation === "single+init" ? ["-on-init", JSON.stringify(["sh", "-c", INIT, data])] : [];
   const command = ["-db-data-dir", data, "--", "sh", "-c", STAND_IN, data];
+  standIns.add(data);
   const agent = await startAgent({ id, dir, ...at, args: [...flags, ...init, ...command] });
   return {
     id,
@@ -123,8 +130,7 @@ async function startBody(
     starts: () => linesOf(`${data}.starts`),
     async end() {
       await agent.kill();
-      // A database outlives its agent by design.
-      for (const pid of processesNaming(data)) endProcess(pid);
+      endStandIns(data);
     },
   };
 }
@@ -187,23 +193,25 @@ async function splitsIn(bodies: readonly Body[]): Promise<readonly string[]> {
   return state.verdict === "one" ? [] : [`the databases are ${state.verdict}: ${state.what}`];
 }
 
-/** The processes whose command line names this directory: nothing but what was started with it. */
-function processesNaming(dir: string): number[] {
-  return readdirSync("/proc")
+/** A database outlives its agent by design. Its command line names its directory, as nothing else's does. */
+function endStandIns(data: string): void {
+  standIns.delete(data);
+  for (const pid of readdirSync("/proc")
     .map(Number)
-    .filter((pid) => {
-      try {
-        return pid > 0 && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(dir);
-      } catch {
-        return false; // It has ended meanwhile.
-      }
-    });
+    .filter((pid) => pid > 0 && isOf(pid, data)))
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
 }
 
-function endProcess(pid: number): void {
+function isOf(pid: number, data: string): boolean {
   try {
-    process.kill(pid, "SIGKILL");
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8")
+      .split("\0")
+      .some((word) => word.startsWith(data));
   } catch {
-    // It has ended meanwhile.
+    return false; // It has ended meanwhile.
   }
 }

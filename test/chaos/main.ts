@@ -30,6 +30,8 @@ const first = Number(values.seed ?? Math.floor(Math.random() * 1e9));
 const most = Number(values.runs ?? (values.seconds === undefined ? 200 : Infinity));
 const lastMs = Number(values.seconds ?? Infinity) * 1_000;
 
+// What was started ends with this process: by a signal it would end without its exit hooks.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const command = (mode: ModeName, seed: number) =>
   `npm run chaos -- formation --mode ${mode} --seed ${seed} --runs 1${beside === "rqlite" ? " --db rqlite" : ""}`;

@@ -22,16 +22,19 @@ export type Knot = Server<KnotPorts> & {
 
 /**
  * Starts one server with these records, as in `n1 60 A 10.0.0.1` for n1.test. Every name outside `test` is REFUSED.
- * `address`: the loopback address to use, ::1 too, instead of a fresh one.
+ * `where`: the loopback address to use, ::1 too, instead of a fresh one, or the whole place.
  */
-export async function startKnot(records: readonly string[], address?: string): Promise<Knot> {
+export async function startKnot(
+  records: readonly string[],
+  where?: Place<KnotPorts> | string,
+): Promise<Knot> {
   const program = await programPath("knotd");
   let serial = 1;
   let folder = "";
   const write = async () => writeFile(join(folder, "test.zone"), zoneFile(serial, records));
   const server = await startServer<KnotPorts>({
     name: "knotd",
-    where: address ?? (await loopbackAddress()),
+    where: where ?? (await loopbackAddress()),
     portNames: ["dns"],
     async command(place, dataDir) {
       folder = dataDir;
