@@ -15,6 +15,7 @@ const everywhere = [
   "leases lapse",
   "killed",
   "power failed",
+  "power failed",
   "disk full",
   "stopped and continued",
   "told to stop",
@@ -31,6 +32,9 @@ const spare = [
 ] as const satisfies Kind[];
 
 export type Blow = (typeof everywhere)[number] | (typeof kept)[number] | (typeof spare)[number];
+
+/** Where something may be written and not synced. */
+const UNSYNCED = /^(?:db )?(?:write|sync) \S+(?:\.new|cluster|initialised)|^sync/;
 
 /** What happens in one schedule. */
 export function blowsFor({ world: { chance }, shape }: Scene): Blow[] {
@@ -91,8 +95,12 @@ export function strike(scene: Scene, blow: Blow): void {
       store.wipe();
       return;
     case "killed":
+      if (chance.is(0.6)) node.killAt(chance.whole(1, 60), false);
+      else node.killAt(chance.whole(1, 12), false, /^(?:db )?(?:write|sync|rename)/);
+      return;
     case "power failed":
-      node.killAt(chance.whole(1, 60), blow === "power failed");
+      if (chance.is(0.3)) node.killAt(chance.whole(1, 60), true);
+      else node.killAt(chance.whole(1, 12), true, UNSYNCED);
       return;
     case "disk full":
       node.disk.setFull(true);

@@ -135,7 +135,8 @@ export function virtualDisk(chance: Chance, directories: readonly string[], fail
     },
     isFull: () => full,
     empty(path) {
-      const found = folder(path);
+      const found = find(path);
+      if (found?.kind !== "directory") return;
       found.names = new Map();
       found.durable = new Map();
       found.since = [];
@@ -162,10 +163,10 @@ function directory(): Directory {
 function lose(at: File | Directory, chance: Chance, told: { torn: boolean; lost: boolean }): void {
   if (at.kind === "file") {
     if (at.text === at.durable) return;
-    const how = chance.whole(0, 2);
+    const how = chance.whole(0, 4);
     if (how === 0) at.text = at.durable;
-    if (how === 1) at.text = at.text.slice(0, Math.floor(chance.next() * at.text.length));
-    told.torn ||= how === 1;
+    if (how > 1) at.text = at.text.slice(0, Math.floor(chance.next() * at.text.length));
+    told.torn ||= how > 1;
     told.lost ||= how === 0;
     at.durable = at.text;
     return;

@@ -12,6 +12,8 @@ export type Life = {
   readonly clock: Clock;
   isAlive(): boolean;
   isPaused(): boolean;
+  /** When it last went on after having been stopped; 0: never. */
+  resumedAtMs(): number;
   /** Passes a point at which the process may be killed; false: it is dead, and the caller must do nothing. */
   step(what: string): boolean;
   /** Calls `work` in the process: at once, when it goes on, or never. */
@@ -30,6 +32,7 @@ export type Life = {
 export function beginLife(time: Time, stepped: (what: string) => void): Life {
   let alive = true;
   let held: (() => void)[] | null = null;
+  let resumedAtMs = 0;
   const reach = (work: () => void) => {
     if (!alive) return;
     if (held === null) work();
@@ -66,6 +69,7 @@ export function beginLife(time: Time, stepped: (what: string) => void): Life {
     },
     isAlive: () => alive,
     isPaused: () => held !== null,
+    resumedAtMs: () => resumedAtMs,
     step(what) {
       if (alive) stepped(what);
       return alive;
@@ -88,7 +92,9 @@ export function beginLife(time: Time, stepped: (what: string) => void): Life {
       if (alive) held ??= [];
     },
     resume() {
-      const works = held ?? [];
+      if (held === null) return;
+      const works = held;
+      resumedAtMs = time.now();
       held = null;
       for (const work of works) reach(work);
     },

@@ -68,13 +68,15 @@ function ruin({ world, network }: Scene, node: SimNode, hosts: readonly string[]
 
 /** What the core owes now. */
 export function demandOf(scene: Scene, core: readonly SimNode[]): Demand {
+  return { sufficient: isSufficient(scene, core), missing: missingOf(scene, core) };
+}
+
+/** Nodes of the core that have not settled, by name. One whose id another machine has need not. */
+export function missingOf(scene: Scene, core: readonly SimNode[]): string[] {
+  const unsettled = core.filter((node) => node.settled() === null);
+  if (unsettled.length === 0) return [];
   const twice = twins(scene);
-  return {
-    sufficient: isSufficient(scene, core),
-    missing: core
-      .filter((node) => node.settled() === null && !twice.has(node.flags().id))
-      .map((node) => node.name),
-  };
+  return unsettled.filter((node) => !twice.has(node.flags().id)).map((node) => node.name);
 }
 
 function isSufficient({ store, nodes, shape }: Scene, core: readonly SimNode[]): boolean {

@@ -7,7 +7,7 @@ import type { HookResult } from "../../src/agent/hooks.ts";
 import type { AgentConfig } from "../../src/config.ts";
 import type { Outcome } from "../../src/core/model.ts";
 import type { Provider } from "../../src/core/provider.ts";
-import { reason } from "../../src/lib/errors.ts";
+import { codeOf, reason } from "../../src/lib/errors.ts";
 import type { Disk } from "../../src/lib/files.ts";
 import { DATA_DIR, DB_DIR, type VirtualDisk, virtualDisk } from "./disk.ts";
 import { beginLife, type Life } from "./life.ts";
@@ -51,8 +51,8 @@ export type SimNode = {
   kill(power: boolean): void;
   /** SIGTERM. */
   stop(): void;
-  /** It is killed at the n-th point from now. */
-  killAt(points: number, power: boolean): void;
+  /** It is killed at the n-th point from now that is named so. */
+  killAt(points: number, power: boolean, where?: RegExp): void;
   /** The genesis that this life of the agent has settled on. */
   settled(): Outcome | null;
   /** Why the agent ended by itself, and has not been started again; null: it has not. */
@@ -71,7 +71,7 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
   let life: Life | null = null;
   let stopping = new AbortController();
   let outcome: Outcome | null = null;
-  let left: { points: number; readonly power: boolean } | null = null;
+  let left: { points: number; readonly power: boolean; readonly where: RegExp } | null = null;
   let ended: string | null = null;
 
   const end = (how: string) => {
@@ -98,8 +98,13 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
       flags = { ...flags, ...change };
       ended = null;
       note("start", `${name} ${JSON.stringify(flags)}`);
-      const mine = beginLife(time, () => {
-        if (left === null || life !== mine) return;
+      let silent = true;
+      const mine = beginLife(time, (what) => {
+        if (silent && /^(?:ask|announce)/.test(what)) {
+          silent = false;
+          oracle.speaks(node);
+        }
+        if (left === null || life !== mine || !left.where.test(what)) return;
         left.points -= 1;
         if (left.points <= 0) node.kill(left.power);
       });
@@ -120,8 +125,8 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
       oracle.told(node, life);
       stopping.abort();
     },
-    killAt(points, power) {
-      left = { points, power };
+    killAt(points, power, where = /./) {
+      left = { points, power, where };
     },
     settled: () => outcome,
     ended: () => ended,
@@ -146,6 +151,7 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
   const hook = async (mine: Life, payload: unknown): Promise<HookResult> => {
     const files = disk.open((what, effect) => mine.perform(what, chance.between(1, 30), effect));
     const { claim_id } = payload as { claim_id: string };
+    await makeDbDir(files);
     await files.write(INIT_FILE, claim_id.slice(0, 8));
     await mine.clock.sleep(chance.between(10, 300), stopping.signal);
     if (stopping.signal.aborted) return { ok: false, problem: "stopped" };
@@ -173,12 +179,13 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
       const given = JSON.parse(answer.body) as Outcome;
       outcome = given;
       note("outcome", `${name} ${given.kind} ${given.genesis_id}`);
+      await makeDbDir(files);
       const names = await files.list(DB_DIR);
       const [cluster, init] = await Promise.all(
         [DB_FILE, INIT_FILE].map(async (path) => (disk.text(path) === null ? null : files.read(path))),
       );
       oracle.opens(node, given, { blank: names.length === 0, cluster: cluster ?? null, init: init ?? null });
-      if (cluster) return true;
+      if (cluster === given.genesis_id) return true;
       await files.write(DB_FILE, given.genesis_id);
       for (const path of [DB_FILE, DB_DIR, "/"]) await files.sync(path);
       oracle.made(node, given);
@@ -186,6 +193,13 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
     }
   };
   return node;
+}
+
+/** As databases do; an agent that is killed while it sets the directory aside leaves none. */
+async function makeDbDir(files: Disk): Promise<void> {
+  await files.make(DB_DIR).catch((error: unknown) => {
+    if (codeOf(error) !== "EEXIST") throw error;
+  });
 }
 
 type Own = {

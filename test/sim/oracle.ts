@@ -26,11 +26,15 @@ export type Oracle = {
   opens(node: Watched, outcome: Outcome, found: Found): void;
   /** A database has written its first data. */
   made(node: Watched, outcome: Outcome): void;
+  /** An agent says something to anybody for the first time in its life. */
+  speaks(node: Watched): void;
   /** An agent was told to stop. */
   told(node: Watched, life: Life): void;
   /** An agent ended with an error of its own. */
   threw(node: Watched, error: unknown): void;
   violate(what: string): void;
+  /** Whether an agent that was told to stop may still be on its way. */
+  waits(): boolean;
   /** The geneses that databases have opened under. */
   opened(): readonly string[];
   violations(): readonly string[];
@@ -45,6 +49,7 @@ export function openOracle(world: Pick<World, "time" | "note">): Oracle {
   /** Who created each genesis's cluster, by incarnation. */
   const creators = new Map<string, Set<string>>();
   const lists = new Map<string, string>();
+  let stopping = 0;
 
   const violate = (what: string) => {
     world.note("violation", what);
@@ -72,20 +77,30 @@ export function openOracle(world: Pick<World, "time" | "note">): Oracle {
         violate(`${node.name} opens ${id} before its marker is on disk`);
       opened.add(id);
       if (opened.size > 1) violate(`${node.name} opens ${id} beside ${[...opened].join(" ")}`);
-      if (cluster !== null && cluster !== id) violate(`${node.name} opens ${id} over the data of ${cluster}`);
+      // What was cut short while it was written is a beginning of it.
+      if (cluster !== null && !id.startsWith(cluster))
+        violate(`${node.name} opens ${id} over the data of ${cluster}`);
       if (init !== null && (init !== id || kind === "join"))
         violate(`${node.name} is to ${kind} ${id} over what was initialised for ${init}`);
-      if (cluster !== null && kind === "bootstrap" && outcome.formation === "single")
+      if (cluster === id && kind === "bootstrap" && outcome.formation === "single")
         violate(`${node.name} is to create ${id}, which it has created`);
       if (blank && kind === "existing") violate(`${node.name} is to open ${id}, and has no data`);
       checkKind(node, outcome, kept?.incarnation ?? "");
     },
     made: (node, { genesis_id, kind }) => world.note("made", `${node.name} ${kind} ${genesis_id}`),
+    speaks(node) {
+      if (identityOn(node, true) === null) violate(`${node.name} speaks before its identity is on disk`);
+    },
     told(node, life) {
+      stopping += 1;
       const check = () => {
+        stopping -= 1;
         if (!life.isAlive() || node.life() !== life) return;
-        if (life.isPaused()) world.time.after(STOP_LIMIT_MS, check);
-        else violate(`${node.name} was told to stop and runs on`);
+        const hadTime = !life.isPaused() && life.resumedAtMs() <= world.time.now() - STOP_LIMIT_MS;
+        if (!hadTime) {
+          stopping += 1;
+          world.time.after(STOP_LIMIT_MS, check);
+        } else violate(`${node.name} was told to stop and runs on`);
       };
       world.time.after(STOP_LIMIT_MS, check);
     },
@@ -94,6 +109,7 @@ export function openOracle(world: Pick<World, "time" | "note">): Oracle {
       if (codeOf(error) !== "disk") violate(`${node.name} ended by itself: ${reason(error)}`);
     },
     violate,
+    waits: () => stopping > 0,
     opened: () => [...opened],
     violations: () => violations,
   };
@@ -106,8 +122,12 @@ type Kept = {
   readonly marker: { readonly genesis_id: string } | null;
 };
 
-/** What a machine's data directory says; `durable`: as it would be after a power failure. Null: nothing yet. */
-export function identityOn({ disk }: Watched, durable = false): Kept | null {
+/** What a machine's data directory says; `durable`: as it would be after a power failure. Null: nothing that can be read. */
+export function identityOn({ disk }: Pick<Watched, "disk">, durable = false): Kept | null {
   const text = disk.text(`${DATA_DIR}/identity.json`, durable);
-  return text === null || text === "" ? null : (JSON.parse(text) as Kept);
+  try {
+    return text === null ? null : (JSON.parse(text) as Kept);
+  } catch {
+    return null;
+  }
 }
