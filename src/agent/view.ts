@@ -3,7 +3,7 @@
 import type { AgentConfig } from "../config.ts";
 import { formatAddress, isLoopback, parseAddress } from "../core/address.ts";
 import { type Explanation, explain } from "../core/explain.ts";
-import { type Rules, testimony } from "../core/genesis-state.ts";
+import { type Rules, type State, testimony } from "../core/genesis-state.ts";
 import { type Hello, type Member, type MemberRef, VERSION } from "../core/model.ts";
 import { leadIn } from "../core/node-report.ts";
 import type { DatabaseFacts } from "../core/reasons-database.ts";
@@ -71,18 +71,13 @@ export function openView(options: ViewOptions) {
     return explain(facts, databaseFacts(beside));
   };
 
-  const status = (): string => {
-    const { phase, settled } = genesis.shown();
-    return settled !== null ? "settled" : phase.at === "refused" ? "refused" : "waiting";
-  };
-
   const entry = (): Member => ({
     v: VERSION,
     ...self(),
     boot_id: bootId,
     voter: rules.voter,
     expect: rules.voter ? rules.expect : 0,
-    status: status(),
+    status: statusOf(genesis.shown()),
     genesis_id: genesis.state().settled?.record.genesis_id ?? null,
   });
 
@@ -203,6 +198,10 @@ export function openView(options: ViewOptions) {
     refused = now;
     way.refresh();
   }
+}
+
+function statusOf({ phase, settled }: State): string {
+  return settled !== null ? "settled" : phase.at === "refused" ? "refused" : "waiting";
 }
 
 /** `/v1/agent`: the node, its addresses, and the flags that matter to others. */

@@ -21,7 +21,7 @@ function make(record: Sealed | null, id = "a") {
   const outcome = openOutcome();
   const cluster = openCluster({
     settled: () => ({ kept, settled }),
-    peers: { members: () => directory } as unknown as Peers,
+    peers: { members: () => directory, left: () => [] } as unknown as Peers,
     outcome,
     self: () => refTo(id, { addr: `${id}.now:4002` }),
   });
