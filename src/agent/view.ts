@@ -91,9 +91,6 @@ export function openView(options: ViewOptions) {
     return { code, message: summary, hint: unblock.join(" ") };
   };
 
-  // Where the agents vote, one that only joins has no vote; where a store decides, it is a voter that never claims.
-  const votes = rules.voter && (way.vote === null || rules.genesis !== "never");
-
   const agent = () => agentPage(options, startedAt);
 
   const hello = (): Hello => {
@@ -101,7 +98,7 @@ export function openView(options: ViewOptions) {
     return {
       v: VERSION,
       ...testimony(genesis.state()),
-      ...{ key: rules.key, node_id, boot_id: bootId, voter: votes, expect: rules.expect },
+      ...{ key: rules.key, node_id, boot_id: bootId, voter: hasVote(rules, way), expect: rules.expect },
       ...{ agent_addr, api_addr, addr },
       leader: leadIn(beside.report(), node_id),
       peers: allPeers()
@@ -198,6 +195,11 @@ export function openView(options: ViewOptions) {
     refused = now;
     way.refresh();
   }
+}
+
+/** Where the agents vote, one that only joins has no vote; where a store decides, it is a voter that never claims. */
+function hasVote({ voter, genesis }: Rules, { vote }: Way): boolean {
+  return voter && (vote === null || genesis !== "never");
 }
 
 function statusOf({ phase, settled }: State): string {
