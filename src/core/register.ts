@@ -148,7 +148,12 @@ function learnFromReply(rules: Rules, state: State, reply: Reply | null): State 
 function lack(state: State, poll: Poll, polled: Polled): Step {
   const { message } = poll;
   const against = againstIn(poll, polled);
-  const missing = against.silent;
+  const replyOf = (incarnation: string) => polled.find((p) => p.incarnation === incarnation)?.reply ?? null;
+  // Where one of them was, another life of it may answer: that one is missing all the same.
+  const missing = poll.to.filter(({ incarnation }) => {
+    const reply = replyOf(incarnation);
+    return reply === null || (reply.kind === "rejected" && reply.why === "not_listed");
+  });
   return message.kind === "accept" && isOfMembers(message) && missing.length > 0
     ? wait(state, { on: "lost_voters", missing, of: message.members })
     : wait(state, { on: "votes", ...against });
