@@ -1,8 +1,9 @@
 /** Agents that have no store and know each other by a list: where each will be is settled before any of them starts. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Votes } from "../../src/core/votes.ts";
+import { Message, type Votes } from "../../src/core/votes.ts";
 import type { Agent, AgentOptions } from "../support/agents.ts";
+import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { freePort, loopbackAddress } from "../support/loopback.ts";
 import type { Fleet } from "./stores.ts";
 
@@ -51,4 +52,36 @@ export function identityOf(agent: Agent): {
   votes: Votes | null;
 } {
   return JSON.parse(readFileSync(join(agent.dir, "data", "identity.json"), "utf8"));
+}
+
+/** A seat that others know by the address of a proxy before it. */
+export type ProxiedSeat = Seat & { readonly proxy: FaultProxy };
+
+/** Puts a proxy before each seat. The caller stops them. */
+export async function behindProxies(seats: readonly Seat[]): Promise<ProxiedSeat[]> {
+  return Promise.all(
+    seats.map(async (seat) => {
+      const proxy = await startFaultProxy(seat);
+      return { ...seat, at: proxy.endpoint, proxy };
+    }),
+  );
+}
+
+/** One kind of message about a decree. */
+export type Said = `${"prepare" | "accept" | "decided"} ${"members" | "genesis"}`;
+
+/** What an agent says in a request, and who says it; null: nothing about a decree, or not yet as a whole. */
+export function saidIn(request: Buffer): { readonly said: Said; readonly by: string } | null {
+  const text = request.toString("latin1");
+  const kind = /^POST \/v1\/peer\/(prepare|accept|decided) /.exec(text)?.[1];
+  const body = text.split("\r\n\r\n")[1];
+  if (kind === undefined || body === undefined) return null;
+  try {
+    const message = Message.parse(JSON.parse(body));
+    const decree =
+      message.kind === "prepare" ? message.decree : message.founding === null ? "members" : "genesis";
+    return { said: `${message.kind} ${decree}`, by: message.from.id };
+  } catch {
+    return null;
+  }
 }
