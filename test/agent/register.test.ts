@@ -30,6 +30,7 @@ type Fabric = {
   /** Writes of identity.json that fail. */
   readonly full: Set<string>;
   readonly clock: ReturnType<typeof manualClock>;
+  random: () => number;
 };
 
 const running: Node[] = [];
@@ -38,7 +39,7 @@ afterEach(async () => {
 });
 
 function fabric(): Fabric {
-  return { nodes: new Map(), said: [], full: new Set(), clock: manualClock() };
+  return { nodes: new Map(), said: [], full: new Set(), clock: manualClock(), random: Math.random };
 }
 
 /** A node whose agent knows all others of the fabric, and speaks to them without a network. */
@@ -87,7 +88,7 @@ async function open(all: Fabric, id: string, rules: Partial<Rules> = {}, dir = t
     dbDataDir: null,
     peers,
     client,
-    pacing: { clock, random: Math.random },
+    pacing: { clock, random: all.random },
     uuid: randomUUID,
     log: silentLog,
     self,
@@ -163,6 +164,34 @@ describe("agents without a store", () => {
     await passUntil(all, () => again.every((n) => n.settled.length === 1), "three again");
     expect(again.map((n) => n.settled[0]?.kind)).toEqual(["existing", "existing", "existing"]);
     expect(new Set([...nodes, ...again].map(genesisOf)).size).toBe(1);
+  });
+
+  it("let those before them go first anew once the founders are decided", async () => {
+    const all = fabric();
+    all.random = () => 0;
+    const nodes = await Promise.all(["a", "b", "c"].map((id) => open(all, id)));
+    const [a, b, c] = nodes as [Node, Node, Node];
+    // They answer and vote, and ask for nothing themselves.
+    for (const node of [a, c]) all.nodes.set(refTo(node.id).agent_addr, node);
+    b.run();
+    const waitsForA = () => {
+      const { phase } = b.register.state();
+      return phase.at === "waiting" && phase.wait.on === "turn" && phase.wait;
+    };
+    await until(waitsForA, { deadlineMs: 5_000, what: "b to wait its turn" });
+    all.clock.advance(79);
+    const before = waitsForA();
+    const members = nodes.map((node) => node.self());
+    const from = a.self();
+    await b.register.vote({ v: 1, key: "rollcall", from, kind: "decided", members, founding: null });
+    await until(() => waitsForA() !== before && waitsForA(), { deadlineMs: 5_000, what: "b to wait again" });
+    // Its first turn would be over now.
+    all.clock.advance(40);
+    await until(() => b.register.nextTryMs() !== null, { deadlineMs: 5_000, what: "b to rest" });
+    expect(waitsForA()).toBeTruthy();
+    expect(all.said).toEqual([]);
+    await passUntil(all, () => all.said.length > 0, "its second");
+    expect(all.said[0]?.message).toMatchObject({ kind: "prepare", decree: "genesis" });
   });
 
   it("use no ballot for two proposals", async () => {
