@@ -16,9 +16,9 @@ import { HELLO_LIMIT_MS, type Peers } from "./peers.ts";
 
 /**
  * What one exchange of votes takes at least and at most, in milliseconds: there and back, and one write to disk at
- * either end. A ballot is two of them.
+ * either end. A ballot is two of them. The first ones of a process run cold code, on machines where many start.
  */
-const EXCHANGE_MS = { least: 20, most: 500 } as const;
+const EXCHANGE_MS = { least: 50, most: 500 } as const;
 /** Ballots that those before this node in the order are left to make, at least and at most. */
 const BALLOTS_LEFT = { least: 2, most: 6 } as const;
 /** How often a settled node hears who is there, a fifth more or less. */

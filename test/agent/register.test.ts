@@ -179,14 +179,14 @@ describe("agents without a store", () => {
       return phase.at === "waiting" && phase.wait.on === "turn" && phase.wait;
     };
     await until(waitsForA, { deadlineMs: 5_000, what: "b to wait its turn" });
-    all.clock.advance(79);
+    all.clock.advance(199);
     const before = waitsForA();
     const members = nodes.map((node) => node.self());
     const from = a.self();
     await b.register.vote({ v: 1, key: "rollcall", from, kind: "decided", members, founding: null });
     await until(() => waitsForA() !== before && waitsForA(), { deadlineMs: 5_000, what: "b to wait again" });
     // Its first turn would be over now.
-    all.clock.advance(40);
+    all.clock.advance(100);
     await until(() => b.register.nextTryMs() !== null, { deadlineMs: 5_000, what: "b to rest" });
     expect(waitsForA()).toBeTruthy();
     expect(all.said).toEqual([]);
