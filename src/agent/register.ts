@@ -129,14 +129,13 @@ export async function openRegister(options: RegisterOptions) {
       took(clock.now() - began);
       // Whoever is heard of with a ballot is given the time to bring it to an end.
       if (reply.kind === "promise" || reply.kind === "accepted") agreement.defer();
-      // A decision is what a node waits for; a promise given to another is not. After it the question is another one,
-      // and those before this node go first again.
+      // A decision is what a node waits for; a promise given to another is not.
       const after = agreement.state().kept.votes;
       if (
         after?.members.decided !== before?.members.decided ||
         after?.genesis.decided !== before?.genesis.decided
       )
-        agreement.wake(true);
+        agreement.wake();
       return reply;
     },
     /** An operator says that a voter is gone for good; false: this node may not agree any more. */
