@@ -10,9 +10,6 @@ const everywhere = [
   "cut one way",
   "cut both ways",
   "node cut off",
-  "store cut from a node",
-  "store down",
-  "leases lapse",
   "killed",
   "power failed",
   "power failed",
@@ -21,6 +18,7 @@ const everywhere = [
   "told to stop",
   "restarted elsewhere",
 ] as const satisfies Kind[];
+const stores = ["store cut from a node", "store down", "leases lapse"] as const satisfies Kind[];
 /** With as many voters as are expected and their disks safe, a store may be wiped; with others these. */
 const kept = ["store wiped"] as const satisfies Kind[];
 const spare = [
@@ -31,14 +29,20 @@ const spare = [
   "node id used twice",
 ] as const satisfies Kind[];
 
-export type Blow = (typeof everywhere)[number] | (typeof kept)[number] | (typeof spare)[number];
+export type Blow =
+  | (typeof everywhere)[number]
+  | (typeof stores)[number]
+  | (typeof kept)[number]
+  | (typeof spare)[number];
 
 /** Where something may be written and not synced. */
 const UNSYNCED = /^(?:db )?(?:write|sync) \S+(?:\.new|cluster|initialised)|^sync/;
 
 /** What happens in one schedule. */
 export function blowsFor({ world: { chance }, shape }: Scene): Blow[] {
-  const from: readonly Blow[] = [...everywhere, ...(shape.wipes ? [...kept, ...kept] : spare)];
+  const stored = [...stores, ...(shape.wipes ? [...kept, ...kept] : spare)];
+  // Without a store, every new incarnation and every other expect leads to limit (c).
+  const from: readonly Blow[] = [...everywhere, ...(shape.mode === "store" ? stored : [])];
   return Array.from({ length: chance.whole(2, 8) }, () => chance.pick(from));
 }
 

@@ -33,12 +33,12 @@ export const kinds = [
   "restarted as a non-voter",
   "node id used twice",
   "-on-init failed",
+  "names partial",
+  "names stale",
+  "NXDOMAIN",
+  "names in another order",
 ] as const;
 export type Kind = (typeof kinds)[number];
-
-/** Kinds that only a world without a store has. */
-export const nameKinds = ["names partial", "names stale", "NXDOMAIN", "names in another order"] as const;
-export type NameKind = (typeof nameKinds)[number];
 
 /** Probabilities, from 0 to 1, for one message, call, look or run. */
 export type Weather = {

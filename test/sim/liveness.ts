@@ -92,6 +92,9 @@ function isSufficient({ store, nodes, shape }: Scene, core: readonly SimNode[]):
         identityOn(node)?.marker?.genesis_id === record.genesis_id,
     );
   }
+  // Without a store the member set is agreed on by all of it; whom it has taken in, the others cannot know.
+  if (shape.mode === "names")
+    return core.some(holds) || core.filter((node) => node.flags().voter).length === shape.voters;
   if (nodes.some(holds)) return core.some(holds);
   // A record made with another -bootstrap-expect waits for an operator.
   if (record !== null && record.expect !== shape.expect) return false;

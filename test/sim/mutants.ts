@@ -56,7 +56,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     caughtAs: /before its marker is on disk/,
   },
   "it never looks again by itself": {
-    file: "agent/genesis.ts",
+    file: "agent/agreement.ts",
     find: "    return repair.take();\n  };",
     replace: "    return 3_600_000;\n  };",
     caughtAs: /not settled/,
@@ -75,8 +75,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "a stop waits for the store": {
     file: "agent/agent.ts",
-    find: `await withDeadline(pacing.clock, farewell, FAREWELL_MS, "deregister", (s) => members.withdraw(s)).catch(`,
-    replace: `await withDeadline(pacing.clock, farewell, 3_600_000, "deregister", (s) => members.withdraw(s)).catch(`,
+    find: `await withDeadline(pacing.clock, farewell, FAREWELL_MS, "deregister"`,
+    replace: `await withDeadline(pacing.clock, farewell, 3_600_000, "deregister"`,
     caughtAs: /runs on/,
   },
 };

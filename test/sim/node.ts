@@ -12,7 +12,7 @@ import type { Disk } from "../../src/lib/files.ts";
 import { DATA_DIR, DB_DIR, type VirtualDisk, virtualDisk } from "./disk.ts";
 import { beginLife, type Life } from "./life.ts";
 import type { Network } from "./network.ts";
-import type { Oracle } from "./oracle.ts";
+import { ANY_CLAIM, type Oracle } from "./oracle.ts";
 import type { World } from "./world.ts";
 
 /** The agent as it is shipped, or a mutant of it. */
@@ -35,6 +35,7 @@ export type Place = {
   readonly network: Network;
   readonly oracle: Oracle;
   readonly program: Program;
+  readonly mode: "store" | "names";
   readonly openProvider: (host: string, life: Life) => Provider;
 };
 
@@ -136,7 +137,7 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
     const { host } = flags;
     const deps = depsOf(place, { mine, host, disk, hook });
     void beside(mine, host);
-    const how = await place.program.runAgent(configOf(flags), deps, stop).then(
+    const how = await place.program.runAgent(configOf(flags, place.mode), deps, stop).then(
       ({ by }) => ({ by, threw: null }),
       (error: unknown) => ({ by: "itself", threw: error }),
     );
@@ -150,7 +151,8 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
   /** `-on-init`: puts something into the database's directory, and may be cut short or fail. */
   const hook = async (mine: Life, payload: unknown): Promise<HookResult> => {
     const files = disk.open((what, effect) => mine.perform(what, chance.between(1, 30), effect));
-    const { claim_id } = payload as { claim_id: string };
+    // Null where agents agree among themselves: there is no record that says it.
+    const claim_id = (payload as { claim_id: string | null }).claim_id ?? ANY_CLAIM;
     await makeDbDir(files);
     await files.write(INIT_FILE, claim_id.slice(0, 8));
     await mine.clock.sleep(chance.between(10, 300), stopping.signal);
@@ -239,7 +241,7 @@ function depsOf({ world, network, openProvider }: Place, { mine, host, disk, hoo
   };
 }
 
-function configOf(flags: Flags): AgentConfig {
+function configOf(flags: Flags, mode: Place["mode"]): AgentConfig {
   const addr = { host: flags.host, port: 4100 };
   return {
     nodeId: flags.id,
@@ -247,7 +249,7 @@ function configOf(flags: Flags): AgentConfig {
     httpAdvAddr: addr,
     dnsAddr: null,
     dataDir: DATA_DIR,
-    disco: { mode: "disco", key: "rollcall", provider: {} },
+    disco: { mode: mode === "store" ? "disco" : "dns", key: "rollcall", provider: {} },
     bootstrapExpect: flags.expect,
     bootstrapExpectTimeoutMs: 120_000,
     exitOnTimeout: false,

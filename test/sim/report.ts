@@ -1,5 +1,5 @@
 /** What many schedules came to, as numbers that add up, and as lines for people. */
-import { type Kind, kinds, type NameKind } from "./faults.ts";
+import { type Kind, kinds } from "./faults.ts";
 import type { Result } from "./schedule.ts";
 
 /** Plain data: it goes from worker to worker. */
@@ -15,8 +15,8 @@ export type Summary = {
   /** From healing until all of the core had settled, in virtual milliseconds, each. */
   settledAfterMs: number[];
   /** In how many schedules each kind of fault took effect, and how often in all. */
-  hit: Partial<Record<Kind | NameKind, number>>;
-  times: Partial<Record<Kind | NameKind, number>>;
+  hit: Partial<Record<Kind, number>>;
+  times: Partial<Record<Kind, number>>;
   violations: { seed: number; what: string }[];
 };
 

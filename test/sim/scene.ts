@@ -7,6 +7,8 @@ import type { World } from "./world.ts";
 
 /** What a schedule is like. */
 export type Shape = {
+  /** How agents find each other and agree: with a store, or through DNS and among themselves. */
+  readonly mode: "store" | "names";
   readonly expect: number;
   readonly voters: number;
   readonly nonVoters: number;

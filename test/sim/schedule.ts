@@ -4,10 +4,12 @@ import { runAgent } from "../../src/agent/agent.ts";
 import "../../src/databases/none.ts";
 import type { Explanation } from "../../src/core/explain.ts";
 import { blowsFor, strike } from "./blows.ts";
-import type { Kind, NameKind, Weather } from "./faults.ts";
+import type { Kind, Weather } from "./faults.ts";
+import type { Life } from "./life.ts";
 import { type Demand, demandOf, HORIZON_MS, heal, missingOf } from "./liveness.ts";
+import { virtualNames } from "./names.ts";
 import { virtualNetwork } from "./network.ts";
-import { type Program, type SimNode, simNode } from "./node.ts";
+import { type Place, type Program, type SimNode, simNode } from "./node.ts";
 import { openOracle } from "./oracle.ts";
 import { flagsOf, type Scene, type Shape } from "./scene.ts";
 import { virtualStore } from "./store.ts";
@@ -24,7 +26,7 @@ export type Options = {
 export type Result = {
   readonly seed: number;
   readonly hash: string;
-  readonly counts: ReadonlyMap<Kind | NameKind, number>;
+  readonly counts: ReadonlyMap<Kind, number>;
   readonly violations: readonly string[];
   /** How many geneses were opened: 0 or 1 where all is well. */
   readonly formed: number;
@@ -53,8 +55,11 @@ export async function runSchedule({ seed, program = { runAgent }, print }: Optio
   const again = (node: SimNode) => {
     if (!scene.gone.has(node)) time.after(chance.between(20, scene.healed ? 500 : 4_000), () => node.start());
   };
-  const place = { world, network, oracle, program, openProvider: store.open };
-  const nodes = Array.from({ length: shape.voters + shape.nonVoters }, (_, at) =>
+  const names = virtualNames(world, () => nodes.map((node) => node.flags().host));
+  const openProvider = (host: string, life: Life) =>
+    shape.mode === "store" ? store.open(host, life) : names.open(life);
+  const place: Place = { world, network, oracle, program, mode: shape.mode, openProvider };
+  const nodes: SimNode[] = Array.from({ length: shape.voters + shape.nonVoters }, (_, at) =>
     simNode(place, `m${at + 1}`, flagsOf(shape, at), again),
   );
   const scene: Scene = {
@@ -97,14 +102,17 @@ export async function runSchedule({ seed, program = { runAgent }, print }: Optio
 }
 
 function shapeOf({ chance }: World): Shape {
-  const expect = chance.is(0.1) ? 1 : chance.whole(2, 4);
-  const wipes = chance.is(0.25);
+  const mode = chance.is(0.35) ? "names" : "store";
+  const expect = mode === "store" && chance.is(0.15) ? 1 : chance.whole(2, 4);
+  const wipes = mode === "store" && chance.is(0.3);
   const nonVoters = chance.is(0.3) ? 1 : 0;
   const most = 6 - nonVoters;
-  const voters = wipes ? expect : Math.min(most, Math.max(3, expect + chance.whole(0, 2)));
+  const spare =
+    mode === "store" ? Math.max(3, expect + chance.whole(0, 2)) : expect + chance.whole(0, expect - 1);
+  const voters = wipes ? expect : Math.min(most, spare);
   const formation = chance.is(0.5) ? "single" : "symmetric";
   return {
-    ...{ expect, voters, nonVoters, formation, wipes },
+    ...{ mode, expect, voters, nonVoters, formation, wipes },
     initialises: formation === "single" && chance.is(0.5),
     chaosMs: chance.is(0.7) ? chance.between(3_000, 8_000) : chance.between(8_000, 30_000),
     live: chance.is(0.6),

@@ -27,7 +27,7 @@ describe("the shipped agent in the simulator", () => {
       expect(sum.demanded / sum.schedules).toBeGreaterThan(0.4);
       expect(sum.settled).toBe(sum.demanded);
     },
-    6 * MINUTES,
+    10 * MINUTES,
   );
 });
 
@@ -67,6 +67,6 @@ describe("the simulator", () => {
         });
         expect(told(sum).filter((what) => caughtAs.test(what))).not.toEqual([]);
       },
-      6 * MINUTES,
+      10 * MINUTES,
     );
 });

@@ -1,7 +1,7 @@
 /** What all parts of one simulated world share. */
 import type { Log } from "../../src/lib/log.ts";
 import { type Chance, chanceOf } from "./chance.ts";
-import { fairWeather, type Kind, type NameKind, type Weather } from "./faults.ts";
+import { fairWeather, type Kind, type Weather } from "./faults.ts";
 import { type Time, virtualTime } from "./time.ts";
 
 export type World = {
@@ -9,7 +9,7 @@ export type World = {
   readonly chance: Chance;
   readonly weather: Weather;
   /** A fault has taken effect. */
-  count(kind: Kind | NameKind): void;
+  count(kind: Kind): void;
   /** Something happened: it goes into the trace, and into its hash. */
   note(what: string, detail: string): void;
   /** Whether nothing goes from one place to the other now. */
@@ -19,7 +19,7 @@ export type World = {
 
 export type Trace = {
   readonly world: Omit<World, "isCut">;
-  readonly counts: ReadonlyMap<Kind | NameKind, number>;
+  readonly counts: ReadonlyMap<Kind, number>;
   /** Of all that happened and when, in hexadecimal. */
   hash(): string;
 };
@@ -27,7 +27,7 @@ export type Trace = {
 /** A world in which nothing has happened. `print` gets every line of the trace and of the agents' logs. */
 export function newWorld(seed: number, print: ((line: string) => void) | null): Trace {
   const time = virtualTime();
-  const counts = new Map<Kind | NameKind, number>();
+  const counts = new Map<Kind, number>();
   let hash = 0x811c9dc5;
   const note = (what: string, detail: string) => {
     const line = `${time.now().toFixed(3)} ${what} ${detail}`;
