@@ -115,7 +115,7 @@ async function driven(mode: Mode, count: number): Promise<number> {
   const args = [...(await mode.flags(`bench-${++keys}`, spots)), `-bootstrap-expect=${count}`];
   const nodes: Node[] = [];
   try {
-    for (const [i, at] of spots.entries()) nodes.push(await startNode({ id: `n${i}`, args, at }));
+    for (const [i, seat] of spots.entries()) nodes.push(await startNode({ id: `n${i}`, args, seat }));
     const started = performance.now();
     await Promise.all(nodes.map((node) => led(node.http())));
     return performance.now() - started;

@@ -61,7 +61,7 @@ async function drivenBy(name: "static" | "dns-srv"): Promise<System> {
         const nodes = await Promise.all(
           spots.map(async (at, i) => {
             await new Promise((resolve) => setTimeout(resolve, startsMs[i]));
-            const node = await fleet.one({ id: `n${i}`, at, args });
+            const node = await fleet.one({ id: `n${i}`, seat: at, args });
             dirs.push(node.agent().dir);
             return { id: node.id, http: node.http() };
           }),

@@ -114,7 +114,7 @@ async function startBody(
   beside: Beside,
 ): Promise<Body> {
   if (beside === "rqlite") {
-    const node = await startNode({ id, at, args: flags });
+    const node = await startNode({ id, seat: at, args: flags });
     return { id, agent: node.agent(), http: node.http(), starts: () => [], end: node.kill };
   }
   const dir = tempDir(id);

@@ -33,6 +33,9 @@ export type AgentOptions = {
   readonly env?: Readonly<Record<string, string | undefined>>;
 };
 
+/** Where an agent is, where that is settled before it starts. */
+export type Seat = { readonly address: string; readonly port: number };
+
 export type Agent = {
   readonly id: string;
   /** Holds `data`, and `db` for tests that give the database a directory. */
@@ -55,13 +58,13 @@ export type Agent = {
   restart(change?: {
     readonly wipe?: boolean;
     readonly args?: readonly string[];
-    readonly moved?: boolean;
+    readonly moved?: boolean | Seat;
   }): Promise<void>;
 };
 
 /** Starts one agent; resolves when its process runs, which is before it listens. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const address = options.address ?? "127.0.0.1";
+  let address = options.address ?? "127.0.0.1";
   const dir = options.dir ?? tempDir(options.id);
   let port = options.port ?? (await freePort(address));
   let args = options.args;
@@ -135,7 +138,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     async restart(change = {}) {
       await child.kill();
       if (change.wipe) rmSync(join(dir, "data"), { recursive: true, force: true });
-      if (change.moved) port = await freePort(address);
+      if (typeof change.moved === "object") ({ address, port } = change.moved);
+      else if (change.moved) port = await freePort(address);
       args = change.args ?? args;
       await launch();
     },

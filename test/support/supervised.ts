@@ -4,7 +4,7 @@
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Agent, startAgent } from "./agents.ts";
+import { type Agent, type Seat, startAgent } from "./agents.ts";
 import { type Reply, type RequestOptions, request } from "./http.ts";
 import { freePlace, loopbackAddress } from "./loopback.ts";
 import type { Exit } from "./processes.ts";
@@ -18,8 +18,8 @@ export type NodeOptions = {
   /** More flags of rqlited's. */
   readonly database?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Where the agent listens, and at which address the database does; a fresh address and a free port unless told. */
-  readonly at?: { readonly address: string; readonly port: number };
+  /** Where its agent is, and the database at another port; fresh ones where left out. */
+  readonly seat?: Seat;
 };
 
 /** One agent and the rqlited it starts. */
@@ -47,8 +47,8 @@ export type Node = {
   /** Starts the agent again after its end, which starts the database. */
   restart(change?: {
     readonly wipe?: boolean;
-    /** Both get other ports. */
-    readonly moved?: boolean;
+    /** Both get other ports, or the agent goes to that seat and the database beside it. */
+    readonly moved?: boolean | Seat;
     readonly args?: readonly string[];
   }): Promise<void>;
 };
@@ -69,8 +69,8 @@ function endProcess(pid: number): void {
 }
 
 /** Starts an agent that supervises a new rqlited; resolves when the agent's process runs. */
-export async function startNode({ id, args, database = [], env = {}, at }: NodeOptions): Promise<Node> {
-  const address = at?.address ?? (await loopbackAddress());
+export async function startNode({ id, args, database = [], env = {}, seat }: NodeOptions): Promise<Node> {
+  let address = seat?.address ?? (await loopbackAddress());
   const { command, dir } = await rqliteCommand();
   const dataDir = join(dir, "data");
   let place = await freePlace(address, RQLITE_PORTS);
@@ -90,7 +90,7 @@ export async function startNode({ id, args, database = [], env = {}, at }: NodeO
     ...database,
     dataDir,
   ];
-  const agent = await startAgent({ id, address, args: line(), env, ...(at && { port: at.port }) });
+  const agent = await startAgent({ id, address, ...seat, args: line(), env });
   /** Every process that this node's database was seen in: the agent may be gone when they are to end. */
   const seen = new Set<number>();
   const state: Node["state"] = async () => {
@@ -141,6 +141,7 @@ export async function startNode({ id, args, database = [], env = {}, at }: NodeO
     },
     async restart({ wipe = false, moved = false, args: next = own } = {}) {
       own = next;
+      if (typeof moved === "object") address = moved.address;
       if (moved) place = await freePlace(address, RQLITE_PORTS);
       if (wipe) rmSync(dataDir, { recursive: true, force: true });
       await agent.restart({ wipe, moved, args: line() });
