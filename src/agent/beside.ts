@@ -31,6 +31,8 @@ export type BesideOptions = {
   readonly peers: Peers;
   readonly outcome: ReturnType<typeof openOutcome>;
   readonly cluster: Cluster;
+  /** The node ids whose agents are there now, where their members' addresses say. */
+  readonly present: () => readonly string[];
   readonly part: (name: string) => Log;
   /** Something that is shown may have changed. */
   readonly changed: () => void;

@@ -66,6 +66,7 @@ export async function openByStore(options: ByStoreOptions): Promise<Way> {
         (s) => peers.survey(s),
       ];
     },
+    present: () => peers.members().map((m) => m.id),
     farewell: async ({ members }, signal) => members?.withdraw(signal),
     leave: async () => {},
   };

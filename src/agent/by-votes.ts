@@ -31,6 +31,8 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
   const { peers, client, self, mode, ownAddress, part, changed } = options;
   let unnamed = new Map<string, { readonly id: string; readonly times: number }>();
   let last: readonly Hello[] = [];
+  /** Who has answered this agent since it was started: of the others the addresses may be those of before. */
+  const answered = new Set<string>();
   /** In which term this node's database leads, as the others were told; null: it does not. */
   let lead: string | null = null;
 
@@ -75,6 +77,7 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     if (id === null) return;
     const answering = hellos.filter((h) => h.marker?.genesis_id === id && !peers.isLeaving(h));
     const here = [...answering.map((h) => memberOf(h, id)), options.entry()];
+    for (const { incarnation } of answering) answered.add(incarnation);
     const others = peers.members().filter((m) => m.genesis_id === id && !here.some((h) => h.id === m.id));
     peers.see([...others, ...here].sort((a, b) => (a.id < b.id ? -1 : 1)));
   };
@@ -115,6 +118,7 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     registration: () => ({ at: "held" }),
     health: seeking.health,
     discovery,
+    present: () => peers.claims().flatMap((c) => (answered.has(c.incarnation) ? [c.id] : [])),
     refresh() {
       const now = options.leader();
       const before = lead;
@@ -130,7 +134,9 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
         options.heard();
         return;
       }
-      if (peers.meet(from) || (!isMember && isOurs)) register.wake(register.state().settled === null);
+      const isNews = peers.meet(from);
+      if (isNews) answered.delete(from.incarnation);
+      if (isNews || (!isMember && isOurs)) register.wake(register.state().settled === null);
       if (leader !== undefined && peers.claim(from, { leader, genesis: genesis_id })) options.heard();
     },
     vote: register.vote,

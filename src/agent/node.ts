@@ -100,6 +100,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     peers,
     outcome,
     cluster,
+    present: way.present,
     part,
     changed: () => view.touch(),
   });

@@ -21,6 +21,8 @@ export type StartingOptions = {
   readonly peers: Peers;
   readonly outcome: ReturnType<typeof openOutcome>;
   readonly cluster: Cluster;
+  /** The node ids whose agents are there now, where their members' addresses say. */
+  readonly present: () => readonly string[];
   readonly formed: Formed;
   readonly clock: Clock;
   /** Of the database, as last seen. */
@@ -43,7 +45,7 @@ export function openStarting(options: StartingOptions) {
       self: me,
       voter: config.voter,
       members: cluster.members(),
-      present: [...new Set([me.id, ...peers.members().map((m) => m.id)])],
+      present: [...new Set([me.id, ...options.present()])],
       led: peers.claims().some((claim) => claim.id !== me.id && claim.leader !== null && isFresh(claim)),
       formed: formed.members(),
       dataDir: config.db.dataDir,

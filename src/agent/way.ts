@@ -23,6 +23,8 @@ export type Way = {
   health(): StoreHealth;
   /** How the peers are found; null: a store lists them. */
   discovery(): Discovery | null;
+  /** The node ids whose agents are there now, at the addresses that the members have; this node's may be among them. */
+  present(): readonly string[];
   /** What this node says of itself may have changed. */
   refresh(): void;
   /** An agent said hello, or that it leaves for good. */
