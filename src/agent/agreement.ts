@@ -13,7 +13,7 @@ import {
   type StepOf,
   type Wait,
 } from "../core/genesis-state.ts";
-import type { GenesisRecord, MemberRef } from "../core/model.ts";
+import type { MemberRef } from "../core/model.ts";
 import type * as Register from "../core/register-steps.ts";
 import type { Log } from "../lib/log.ts";
 import { backoff, bell, type Pacing } from "../lib/loop.ts";
@@ -33,7 +33,8 @@ export type AgreementOptions = {
   readonly log: Log;
   /** This node as members carry it. */
   readonly self: () => MemberRef;
-  readonly onInit: (record: GenesisRecord | null, signal: AbortSignal) => Promise<HookResult>;
+  /** Initialises the database for the genesis that is claimed under this id. */
+  readonly onInit: (claimId: string, signal: AbortSignal) => Promise<HookResult>;
   readonly settled: (settled: Settled) => void;
   readonly changed: () => void;
 };
@@ -119,8 +120,8 @@ export async function openAgreement(options: AgreementOptions, protocol: Protoco
   const impatient = () =>
     turn !== null && turn.due === protocol.due?.(state) && clock.now() - turn.at >= turn.ms;
 
-  const initialise = async (signal: AbortSignal): Promise<AnyInput> => {
-    const result = await options.onInit(state.seen?.record ?? null, signal);
+  const initialise = async (claimId: string, signal: AbortSignal): Promise<AnyInput> => {
+    const result = await options.onInit(claimId, signal);
     if (result.ok) initFailure = null;
     else if (!signal.aborted) {
       initFailure = { problem: result.problem, tries: (initFailure?.tries ?? 0) + 1 };
@@ -140,7 +141,7 @@ export async function openAgreement(options: AgreementOptions, protocol: Protoco
         await save(effect.aside);
         return { type: "saved" };
       case "initialise":
-        return initialise(signal);
+        return initialise(effect.claimId, signal);
       case "park":
         return { type: "parked", failure: await park(options.dbDataDir, effect.claimId, dataDir.disk) };
       default:

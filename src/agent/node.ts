@@ -2,7 +2,7 @@
 import { type AgentConfig, hasStore } from "../config.ts";
 import { formatAddress } from "../core/address.ts";
 import type { Rules, Settled } from "../core/genesis-state.ts";
-import { decode, type GenesisRecord, type MemberRef, Outcome } from "../core/model.ts";
+import { decode, type MemberRef, Outcome } from "../core/model.ts";
 import { leadIn } from "../core/node-report.ts";
 import type { Database } from "../databases/database.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -45,17 +45,10 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   await peers.load();
   const { outcome, keptOutcome } = await openKeptOutcome(dataDir, clock, part("outcome"));
   const common = {
-    ...{
-      rules,
-      dataDir,
-      dbDataDir: config.db.dataDir,
-      pacing,
-      uuid,
-      self,
-      peers,
-      part,
-      log: part("genesis"),
-    },
+    ...{ rules, dataDir, pacing, uuid, self, peers, part },
+    dbDataDir: config.db.dataDir,
+    log: part("genesis"),
+    entry: () => view.entry(),
     onInit: initHook(config, deps, self),
     settled(settled: Settled) {
       cluster.settled(settled);
@@ -67,7 +60,6 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
   const way = hasStore(config.disco.mode)
     ? await openByStore({
         ...common,
-        entry: () => view.entry(),
         database: looksOf(database, (signal) => beside.look(signal)),
         looked(lookup) {
           cluster.saw(lookup);
@@ -78,7 +70,6 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     : await openByVotes({
         ...common,
         client,
-        entry: () => view.entry(),
         leader,
         mode: config.disco.mode,
         ownAddress: formatAddress(config.httpAdvAddr),
@@ -87,10 +78,9 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
           beside.told();
         },
       });
-  const { genesis } = way;
-  incarnation = () => genesis.state().kept.incarnation;
+  incarnation = () => way.genesis.state().kept.incarnation;
 
-  const cluster = openCluster({ settled: () => genesis.state(), peers, outcome, self });
+  const cluster = openCluster({ settled: way.genesis.state, peers, outcome, self });
   const beside = await openBeside({
     config,
     deps,
@@ -149,22 +139,14 @@ function rulesOf(config: AgentConfig, nodeId: string): Rules {
   };
 }
 
-/** Runs `-on-init` for the claim that a record shows. */
+/** Runs `-on-init`. */
 function initHook({ hooks }: AgentConfig, { machine, pacing, hookEnv }: NodeDeps, self: () => MemberRef) {
-  return (record: GenesisRecord | null, signal: AbortSignal) =>
-    machine.runHook(hooks.init ?? [], initPayload(record, self()), {
-      clock: pacing.clock,
-      signal,
-      env: hookEnv,
-    });
-}
-
-function initPayload(record: GenesisRecord | null, node: MemberRef): Record<string, unknown> {
-  return {
-    event: "init",
-    claim_id: record !== null && record.state !== "unborn" ? record.claim_id : null,
-    node,
-  };
+  return (claim_id: string, signal: AbortSignal) =>
+    machine.runHook(
+      hooks.init ?? [],
+      { event: "init", claim_id, node: self() },
+      { clock: pacing.clock, signal, env: hookEnv },
+    );
 }
 
 function saySettled(log: Log, { kind, record }: Settled): void {

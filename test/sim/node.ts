@@ -12,7 +12,7 @@ import type { Disk } from "../../src/lib/files.ts";
 import { DATA_DIR, DB_DIR, type VirtualDisk, virtualDisk } from "./disk.ts";
 import { beginLife, type Life } from "./life.ts";
 import type { Network } from "./network.ts";
-import { ANY_CLAIM, type Oracle } from "./oracle.ts";
+import type { Oracle } from "./oracle.ts";
 import type { World } from "./world.ts";
 
 /** The agent as it is shipped, or a mutant of it. */
@@ -151,8 +151,7 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
   /** `-on-init`: puts something into the database's directory, and may be cut short or fail. */
   const hook = async (mine: Life, payload: unknown): Promise<HookResult> => {
     const files = disk.open((what, effect) => mine.perform(what, chance.between(1, 30), effect));
-    // Null where agents agree among themselves: there is no record that says it.
-    const claim_id = (payload as { claim_id: string | null }).claim_id ?? ANY_CLAIM;
+    const { claim_id } = payload as { claim_id: string };
     await makeDbDir(files);
     await files.write(INIT_FILE, claim_id.slice(0, 8));
     await mine.clock.sleep(chance.between(10, 300), stopping.signal);

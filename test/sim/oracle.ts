@@ -14,9 +14,6 @@ export type Found = {
   readonly init: string | null;
 };
 
-/** What was initialised, and was not told for which claim. */
-export const ANY_CLAIM = "any claim";
-
 /** A machine that is judged. */
 export type Watched = {
   readonly name: string;
@@ -83,7 +80,7 @@ export function openOracle(world: Pick<World, "time" | "note">): Oracle {
       // What was cut short while it was written is a beginning of it.
       if (cluster !== null && !id.startsWith(cluster))
         violate(`${node.name} opens ${id} over the data of ${cluster}`);
-      if (init !== null && ((init !== id && init !== ANY_CLAIM) || kind === "join"))
+      if (init !== null && (init !== id || kind === "join"))
         violate(`${node.name} is to ${kind} ${id} over what was initialised for ${init}`);
       if (cluster === id && kind === "bootstrap" && outcome.formation === "single")
         violate(`${node.name} is to create ${id}, which it has created`);
