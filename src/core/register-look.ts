@@ -11,6 +11,7 @@ import {
   founded,
   nextBallot,
   type Step,
+  setAside,
   symmetric,
   votesOf,
   withVotes,
@@ -45,7 +46,7 @@ export function onHeard(rules: Rules, state: State, heard: Heard, fresh: string)
 
 /** A genesis is held by others: it is joined, and what was initialised for one of this node's own is set aside before. */
 function join(state: State, { record, by }: Held, { self, hellos }: Heard): Step {
-  if (state.kept.stamp !== null) return park(state, state.kept.stamp.claim_id);
+  if (state.kept.stamp !== null) return setAside(state, state.kept.stamp);
   // Under a node id that is another's, this node would be a second database of one name.
   const other = hellos.find((h) => h.node_id === self.id);
   if (other !== undefined) return wait(state, { on: "duplicate_node_id", by: other.agent_addr });

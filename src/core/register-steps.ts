@@ -1,6 +1,6 @@
 /** How a step of the register ends where a node votes, and what a node says and knows of the votes. */
 import type { Common, CommonEffect, Poll, Rules, State, StepOf } from "./genesis-state.ts";
-import { park, take, wait } from "./genesis-steps.ts";
+import { park, save, take, wait } from "./genesis-steps.ts";
 import { byIdentity, type Founding, memberHash, type PeerRef, type Sealed, VERSION } from "./model.ts";
 import type { Polled } from "./proposer.ts";
 import { againstIn } from "./proposer.ts";
@@ -114,11 +114,20 @@ export function own(state: State): Founding {
 export function founded(state: State, members: Founders, founding: Founding): Step {
   const { incarnation, stamp } = state.kept;
   if (founding.owner === incarnation) return take(state, genesisOf(members, founding, "single"));
-  if (stamp !== null) return park(state, stamp.claim_id);
+  if (stamp !== null) return setAside(state, stamp);
   const owner = members.find((m) => m.incarnation === founding.owner);
   return owner === undefined
     ? wait(state, { on: "founders", founders: members })
     : wait(state, { on: "owner", owner, genesisId: founding.genesis_id });
+}
+
+/**
+ * What was initialised is not needed. That it was is taken back on disk first: a node that is stopped when it is gone
+ * would take it for lost, begin anew, and be missing among the founders.
+ */
+export function setAside(state: State, stamp: NonNullable<State["kept"]["stamp"]>): Step {
+  if (!stamp.done) return park(state, stamp.claim_id);
+  return save({ ...state, kept: { ...state.kept, stamp: { ...stamp, done: false } } }, "read");
 }
 
 /** All founders start with the identical list, so the list is the genesis: its id is made of it (a UUID of version 8). */
