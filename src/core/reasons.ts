@@ -123,7 +123,7 @@ function takenReason({ nodeId }: Rules, { by, alive }: { by: string; alive: bool
 }
 
 function waitReason(facts: Facts, wait: Wait): Reason {
-  const { rules, overdue, registrationProblem } = facts;
+  const { rules, overdue, registrationProblem, discovery } = facts;
   const late = overdue ? " This takes longer than -bootstrap-expect-timeout." : "";
   const of = (code: string, summary: string, ...unblock: string[]): Reason => ({
     code,
@@ -171,7 +171,7 @@ function waitReason(facts: Facts, wait: Wait): Reason {
         "Nothing to do: if it does not claim within a second, this node will.",
       );
     case "others":
-      return others(rules, of);
+      return others(rules, discovery, of);
     case "claimer":
       return of(
         "claimer",
@@ -193,12 +193,13 @@ function waitReason(facts: Facts, wait: Wait): Reason {
 
 type Make = (code: string, summary: string, ...unblock: string[]) => Reason;
 
-function others({ voter, genesis }: Rules, of: Make): Reason {
+function others({ voter, genesis }: Rules, discovery: Discovery | null, of: Make): Reason {
   return of(
     "others",
     voter && genesis !== "never"
       ? "Other voters create the cluster; this node joins it."
       : "Waiting for voters to create the cluster; this node only joins.",
+    ...(discovery === null ? [] : discoveryHints(discovery)),
     "Start the voters, or look at what they wait for: `rollcall explain` beside each.",
   );
 }
