@@ -5,6 +5,7 @@
 import { type Hello, type Member, VERSION } from "../core/model.ts";
 import type { Discovery } from "../core/reasons-voters.ts";
 import type { PeerClient } from "./peer-client.ts";
+import { MOST_NAMED } from "./peers.ts";
 import { openRegister } from "./register.ts";
 import { openSeeking } from "./seeking.ts";
 import type { Way, WayOptions } from "./way.ts";
@@ -24,8 +25,6 @@ export type ByVotesOptions = WayOptions & {
 
 /** A peer that has not named this agent so often in its answers cannot reach it. */
 const TIMES_UNNAMED = 2;
-/** An answer names no more peers than this, so that it may leave this agent out. */
-const MOST_NAMED = 64;
 
 export async function openByVotes(options: ByVotesOptions): Promise<Way> {
   const { peers, client, self, mode, ownAddress, part, changed } = options;
@@ -84,6 +83,7 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
 
   const countUnnamed = (hellos: readonly Hello[]): void => {
     const { incarnation } = self();
+    // An answer that is full may have no room for this agent.
     const names = (hello: Hello) =>
       hello.peers.length >= MOST_NAMED || hello.peers.some((p) => p.incarnation === incarnation);
     unnamed = new Map(

@@ -17,6 +17,8 @@ import type { PeerClient } from "./peer-client.ts";
 import { askRound, type Enough } from "./round.ts";
 
 export const HELLO_LIMIT_MS = 1_000;
+/** Peers that a hello names at most. */
+export const MOST_NAMED = 64;
 /** How often a node that has nothing to decide asks who is there, and how long after a change it does so. */
 const SURVEY_MS = 60_000;
 const AFTER_CHANGE_MS = 1_000;

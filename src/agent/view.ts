@@ -14,7 +14,7 @@ import { agentMetrics } from "./metrics.ts";
 import type { openOutcome } from "./outcome.ts";
 import type { View } from "./pages.ts";
 import { otherRows, peerRows } from "./peer-rows.ts";
-import type { Peers } from "./peers.ts";
+import { MOST_NAMED, type Peers } from "./peers.ts";
 import type { RegistrationState } from "./registration.ts";
 import { openTransitions } from "./transitions.ts";
 import type { Way } from "./way.ts";
@@ -35,8 +35,6 @@ export type ViewOptions = {
 };
 
 const SAME_TEXT_MS = 20;
-/** Peers that a hello names at most. */
-const MOST_NAMED = 64;
 
 type Pages = Omit<
   View,
