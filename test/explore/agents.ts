@@ -109,7 +109,12 @@ export function openAgents(protocol: Protocol, scope: Scope, naming: Naming, red
 
   /** What the node does next with its own disk, or null. */
   const own = (facts: Facts): { facts: Facts; started: Taken["started"]; wrong: string | null } | null => {
-    if (facts.starting !== null) return startDatabase(scope, facts, facts.starting);
+    if (facts.starting !== null)
+      return startDatabase(
+        { initialises: scope.rules.initialises, watchesData: scope.watchesData },
+        facts,
+        facts.starting,
+      );
     const so = (after: Facts) => ({ facts: after, started: null, wrong: null });
     switch (facts.doing?.type) {
       case "told":
@@ -192,17 +197,24 @@ export function openAgents(protocol: Protocol, scope: Scope, naming: Naming, red
   };
 }
 
-/** The database is started as the outcome says, with the data that are there. */
-function startDatabase(scope: Scope, facts: Facts, { kind, record }: Settled) {
+/** What a database's first start depends on, and changes. */
+type Startable = Pick<Facts, "index" | "data" | "belongs" | "created" | "starting" | "running">;
+
+/** The database is started as the outcome says, with the data that are there. `wrong`: it must never be, so. */
+export function startDatabase<F extends Startable>(
+  { initialises, watchesData }: { readonly initialises: boolean; readonly watchesData: boolean },
+  facts: F,
+  { kind, record }: Settled,
+): { readonly facts: F; readonly started: Settled["record"]; readonly wrong: string | null } {
   const { index, data, belongs, created } = facts;
-  const initialised = scope.rules.initialises && record.formation === "single";
+  const initialised = initialises && record.formation === "single";
   const isNative = belongs === NATIVE && record.adopted !== undefined;
   const wrong =
     kind === "bootstrap" && record.adopted !== undefined
       ? `n${index} creates a cluster under a genesis that was adopted`
       : isNative && kind !== "existing"
         ? `n${index} is to ${kind} the cluster that its database is a part of`
-        : kind === "existing" && data === "empty" && scope.watchesData
+        : kind === "existing" && data === "empty" && watchesData
           ? `n${index} starts an empty database as an existing one`
           : kind === "bootstrap" && created > 0
             ? `n${index} creates its part of the cluster twice`
@@ -213,7 +225,7 @@ function startDatabase(scope: Scope, facts: Facts, { kind, record }: Settled) {
                 : null;
   // What was initialised before the seal is all there is to create: its first start may be one as an existing database.
   const creates = kind === "bootstrap" || (kind === "existing" && initialised && belongs === null);
-  const after: Facts = {
+  const after: F = {
     ...facts,
     starting: null,
     running: record.genesis_id,

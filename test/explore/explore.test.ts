@@ -5,9 +5,11 @@ import { explore, type Model, type Move } from "./explore.ts";
 import { genesisModel } from "./genesis-model.ts";
 import { limits } from "./limits.ts";
 import { mutant, shipped } from "./mutate.ts";
+import { registerModel } from "./register-model.ts";
+import { type RegisterDifference, registerScope } from "./register-scope.ts";
+import type { World as RegisterWorld } from "./register-world.ts";
 import { type Kind, names, type Report, told } from "./report.ts";
 import { type Difference, scope } from "./scope.ts";
-import { keptScopes } from "./scopes.ts";
 import type { World } from "./world.ts";
 
 /** A model over numbers: `steps` from each to others, a fault where the target is negative. */
@@ -98,7 +100,7 @@ describe("the reductions of the genesis model", () => {
     });
 
   function visited(difference: Difference, reduced: boolean) {
-    const model = genesisModel(shipped, scope(difference), { reduced });
+    const model = genesisModel(shipped.store, scope(difference), { reduced });
     const sights = new Set<string>();
     const { states, violation, stuck, complete } = explore(
       {
@@ -127,6 +129,58 @@ describe("the reductions of the genesis model", () => {
   }
 });
 
+describe("the reductions of the register model", () => {
+  const small = { elections: 1, foundings: 1 };
+  const same: Record<string, RegisterDifference> = {
+    "two form": { faults: small },
+    "the founders of three": {
+      nodes: 3,
+      rules: { formation: "symmetric" },
+      views: { 0: [1], 2: [1] },
+      awake: true,
+      faults: { ...small, lost: 1 },
+    },
+    "a lost disk": { rules: { formation: "symmetric" }, faults: { ...small, diskWipe: 1 } },
+    "two sets that do not meet": {
+      nodes: 3,
+      rules: { formation: "symmetric" },
+      each: { 2: { expect: 1 } },
+      views: { 0: [1], 1: [0], 2: [] },
+      alone: [2],
+      live: false,
+    },
+  };
+  for (const [name, difference] of Object.entries(same))
+    it(`lose nothing: ${name}`, { timeout: 60_000 }, () => {
+      const [less, all] = [true, false].map((reduced) => visited(difference, reduced));
+      expect(less?.verdict).toEqual(all?.verdict);
+      if (less?.verdict[1]) expect([...less.sights].filter((sight) => !all?.sights.has(sight))).toEqual([]);
+      expect(less?.states ?? 0).toBeLessThan((all?.states ?? 0) / 2);
+    });
+
+  function visited(difference: RegisterDifference, reduced: boolean) {
+    const model = registerModel(shipped.register, registerScope(difference), { reduced });
+    const sights = new Set<string>();
+    const { states, violation, stuck, complete } = explore(
+      {
+        ...model,
+        violation(world) {
+          sights.add(sight(world));
+          return model.violation(world);
+        },
+      },
+      1_000_000,
+    );
+    return { states, sights, verdict: [complete, violation === null, stuck === null] };
+  }
+
+  /** What a bystander sees of a world: who is up, who holds what, what runs, and what was ever decided. */
+  function sight({ nodes, founders, chosen, opened, left }: RegisterWorld): string {
+    const seen = nodes.map((n) => [n.state !== null, n.kept.marker !== null, n.running !== null, n.created]);
+    return JSON.stringify([seen.map(String), founders, chosen, opened.length, Object.values(left)]);
+  }
+});
+
 describe("a mutant", () => {
   it("is refused when the text it changes is not there exactly once", async () => {
     const gone = mutant([{ find: "no such text in the protocol", replace: "" }]);
@@ -135,7 +189,7 @@ describe("a mutant", () => {
   });
 });
 
-describe("the shipped genesis protocol", () => {
+describe("the shipped protocols", () => {
   const worker = new Worker(new URL("./worker.ts", import.meta.url));
   afterAll(() => worker.terminate());
 
@@ -152,8 +206,8 @@ describe("the shipped genesis protocol", () => {
     limit: "ends where the README says",
     mutant: "is told from the mutant",
   };
-  for (const { kind, name } of names)
-    if (!(kind === "scope" && keptScopes[name]?.long))
+  for (const { kind, name, long } of names)
+    if (!long)
       it(`${titles[kind]}: ${name}`, { timeout: 120_000 }, async () => {
         const report = await asked(kind, name);
         expect(report.ok, told(report, true).join("\n")).toBe(true);

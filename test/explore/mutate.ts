@@ -8,13 +8,22 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { step } from "../../src/core/genesis.ts";
 import { initial, testimony } from "../../src/core/genesis-state.ts";
+import { giveUp, step as registerStep } from "../../src/core/register.ts";
+import { vote } from "../../src/core/register-steps.ts";
+import type { RegisterProtocol } from "./register-scope.ts";
 import type { Protocol } from "./scope.ts";
 
 /** One change of the text. `find` occurs exactly once in all the files that may be changed. */
 export type Edit = { readonly find: string; readonly replace: string };
 
-/** The protocol as it is shipped. */
-export const shipped: Protocol = { initial, step, testimony };
+/** Both protocols: what is shared by them is mutated in both. */
+export type Protocols = { readonly store: Protocol; readonly register: RegisterProtocol };
+
+/** The protocols as they are shipped. */
+export const shipped: Protocols = {
+  store: { initial, step, testimony },
+  register: { initial, step: registerStep, testimony, vote, giveUp },
+};
 
 const core = new URL("../../src/core/", import.meta.url);
 const files = [
@@ -23,19 +32,35 @@ const files = [
   "genesis-answers.ts",
   "genesis-state.ts",
   "genesis-steps.ts",
+  "proposer.ts",
   "quorum.ts",
+  "register.ts",
+  "register-look.ts",
+  "register-steps.ts",
+  "voters.ts",
+  "votes.ts",
 ];
 
-/** The protocol with these changes. Throws where a text to be changed is not there exactly once. */
-export async function mutant(edits: readonly Edit[]): Promise<Protocol> {
+/** The protocols with these changes. Throws where a text to be changed is not there exactly once. */
+export async function mutant(edits: readonly Edit[]): Promise<Protocols> {
   const texts = new Map<string, string>();
   for (const file of files) texts.set(file, await readFile(new URL(file, core), "utf8"));
   for (const edit of edits) change(texts, edit);
   const dir = await mkdtemp(join(tmpdir(), "rollcall-mutant-"));
   try {
     for (const [file, text] of texts) await writeFile(join(dir, file), rehomed(text));
-    const load = (file: string): Promise<Partial<Protocol>> => import(pathToFileURL(join(dir, file)).href);
-    return whole({ ...(await load("genesis-state.ts")), ...(await load("genesis.ts")) });
+    const load = (file: string): Promise<Partial<Protocol & RegisterProtocol>> =>
+      import(pathToFileURL(join(dir, file)).href);
+    const { initial, testimony } = await load("genesis-state.ts");
+    const { step } = await load("genesis.ts");
+    const { step: registerStep, giveUp } = await load("register.ts");
+    const { vote } = await load("register-steps.ts");
+    if (!initial || !testimony || !step || !registerStep || !giveUp || !vote)
+      throw new Error("the mutant lacks a part of the protocol");
+    return {
+      store: { initial, step, testimony },
+      register: { initial, step: registerStep, testimony, vote, giveUp },
+    };
   } finally {
     await rm(dir, { recursive: true });
   }
@@ -52,14 +77,11 @@ function change(texts: Map<string, string>, { find, replace }: Edit): void {
   );
 }
 
-/** Imports of files that are not copied lead back to where they are. */
+/** Imports of files that are not copied lead back to where they are, and those of packages to where these are. */
 function rehomed(text: string): string {
-  return text.replace(/from "\.\/([^"]+)"/g, (line, file: string) =>
-    files.includes(file) ? line : `from "${new URL(file, core).href}"`,
-  );
-}
-
-function whole({ initial, step, testimony }: Partial<Protocol>): Protocol {
-  if (!initial || !step || !testimony) throw new Error("the mutant lacks a part of the protocol");
-  return { initial, step, testimony };
+  return text
+    .replace(/from "\.\/([^"]+)"/g, (line, file: string) =>
+      files.includes(file) ? line : `from "${new URL(file, core).href}"`,
+    )
+    .replace(/from "zod"/g, () => `from "${import.meta.resolve("zod")}"`);
 }

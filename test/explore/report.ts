@@ -1,7 +1,20 @@
 /** One case by its name, run and told: the same for the command, for the worker and for the tests. */
-import { type Run, runKept, runLimit, runMutant } from "./cases.ts";
+import {
+  type Kept,
+  type Limit,
+  type Mutant,
+  type Run,
+  register,
+  runKept,
+  runLimit,
+  runMutant,
+  store,
+} from "./cases.ts";
 import { limits } from "./limits.ts";
 import { mutants } from "./mutants.ts";
+import { registerLimits } from "./register-limits.ts";
+import { registerMutants } from "./register-mutants.ts";
+import { registerScopes } from "./register-scopes.ts";
 import { keptScopes } from "./scopes.ts";
 
 export type Kind = "scope" | "limit" | "mutant";
@@ -14,28 +27,47 @@ export type Report = {
   readonly ok: boolean;
 };
 
-/** Every case there is, in the order in which they are told. */
-export const names: readonly { readonly kind: Kind; readonly name: string }[] = [
-  ...Object.keys(keptScopes).map((name) => ({ kind: "scope" as const, name })),
-  ...Object.keys(limits).map((name) => ({ kind: "limit" as const, name })),
-  ...Object.keys(mutants).map((name) => ({ kind: "mutant" as const, name })),
+/** Something to explore. `long`: not in the tests of every change. */
+type Case = {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly about: string;
+  readonly long: boolean;
+  run(): Promise<Run[]>;
+};
+
+const cases: readonly Case[] = [
+  ...listed("scope", keptScopes, async (kept: Kept) => [runKept(store, kept)]),
+  ...listed("limit", limits, async (limit: Limit) => runLimit(store, limit)),
+  ...listed("mutant", mutants, (mutant: Mutant) => runMutant(store, mutant)),
+  ...listed("scope", registerScopes, async (kept) => [runKept(register, kept)]),
+  ...listed("limit", registerLimits, async (limit) => runLimit(register, limit)),
+  ...listed("mutant", registerMutants, (mutant) => runMutant(register, mutant)),
 ];
+
+/** Every case there is, in the order in which they are told. */
+export const names: readonly Pick<Case, "kind" | "name" | "long">[] = cases;
 
 /** Runs one case. Throws where there is none of that name. */
 export async function report(kind: Kind, name: string): Promise<Report> {
-  const of = { scope: keptScopes, limit: limits, mutant: mutants }[kind][name];
+  const of = cases.find((one) => one.kind === kind && one.name === name);
   if (of === undefined) throw new RangeError(`there is no ${kind} "${name}"`);
-  const runs = await runsOf(kind, name);
+  const runs = await of.run();
   return { kind, name, about: of.about, runs, ok: runs.every((run) => run.verdict === run.expected) };
 }
 
-async function runsOf(kind: Kind, name: string): Promise<Run[]> {
-  const kept = kind === "scope" ? keptScopes[name] : undefined;
-  if (kept !== undefined) return [runKept(kept)];
-  const limit = kind === "limit" ? limits[name] : undefined;
-  if (limit !== undefined) return runLimit(limit);
-  const mutant = mutants[name];
-  return mutant === undefined ? [] : await runMutant(mutant);
+function listed<T extends { readonly about: string; readonly long?: true }>(
+  kind: Kind,
+  from: Readonly<Record<string, T>>,
+  run: (of: T) => Promise<Run[]>,
+): Case[] {
+  return Object.entries(from).map(([name, of]) => ({
+    kind,
+    name,
+    about: of.about,
+    long: of.long === true,
+    run: () => run(of),
+  }));
 }
 
 /** A report as lines: one for each exploration, and the traces where they are asked for or something is wrong. */
