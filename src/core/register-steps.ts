@@ -93,8 +93,13 @@ export function ask(
   const asked = isListed(message.members, incarnation);
   const own = asked ? vote(rules, state, message) : { state, reply: null };
   const poll: Poll = { message, to, own: own.reply };
-  if (own.reply?.kind === "rejected")
-    return wait(state, { on: "votes", ...againstIn({ ...poll, to: [] }, []) });
+  if (own.reply?.kind === "rejected") {
+    const { members } = message;
+    const missing = members.filter((m) => votesOf(state).lost.includes(m.incarnation));
+    return missing.length > 0
+      ? wait(state, { on: "lost_voters", missing, of: members })
+      : wait(state, { on: "votes", ...againstIn({ ...poll, to: [] }, []) });
+  }
   const phase = { at: "saving", before: "poll", poll } as const;
   return { state: { ...own.state, phase }, effects: [{ type: "save", kept: own.state.kept, aside: null }] };
 }

@@ -149,10 +149,13 @@ function lack(state: State, poll: Poll, polled: Polled): Step {
   const { message } = poll;
   const against = againstIn(poll, polled);
   const replyOf = (incarnation: string) => polled.find((p) => p.incarnation === incarnation)?.reply ?? null;
-  // Where one of them was, another life of it may answer: that one is missing all the same.
+  const heard = state.tally?.counted ?? [];
   const missing = poll.to.filter(({ incarnation }) => {
     const reply = replyOf(incarnation);
-    return reply === null || (reply.kind === "rejected" && reply.why === "not_listed");
+    // Who has answered in this round is only late.
+    if (reply === null) return !isListed(heard, incarnation);
+    // Where one of them was, another life of it may answer: that one is missing all the same.
+    return reply.kind === "rejected" && reply.why === "not_listed";
   });
   return message.kind === "accept" && isOfMembers(message) && missing.length > 0
     ? wait(state, { on: "lost_voters", missing, of: message.members })

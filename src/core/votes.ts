@@ -199,7 +199,7 @@ export function sameFounders(a: Founders, b: Founders): boolean {
 }
 
 /** Whether this incarnation is one of them. */
-export function isListed(members: Founders, incarnation: string): boolean {
+export function isListed(members: readonly MemberRef[], incarnation: string): boolean {
   return members.some((m) => m.incarnation === incarnation);
 }
 
