@@ -7,7 +7,7 @@ import type { RegisterDifference } from "./register-scope.ts";
 
 const symmetric = { formation: "symmetric" } as const;
 /** Three nodes that expect two, of which only the one in the middle hears both others. */
-const chain = { nodes: 3, views: { 0: [1], 2: [1] }, rules: symmetric } as const;
+const chain = { nodes: 3, awake: true, live: false, views: { 0: [1], 2: [1] }, rules: symmetric } as const;
 
 /** Mutants of the world. */
 const worlds: Record<string, Mutant<RegisterDifference>> = {
@@ -26,7 +26,7 @@ const worlds: Record<string, Mutant<RegisterDifference>> = {
   },
   "reply before sync": {
     about: "a vote is told and then forgotten",
-    scope: { ...chain, awake: true, faults: { crash: 1 } },
+    scope: { ...chain, faults: { crash: 1 } },
     world: { repliesFirst: true },
     caughtAs: "violation",
   },
@@ -66,7 +66,7 @@ const ofMembers: Record<string, Mutant<RegisterDifference>> = {
   },
   "a ballot used twice": {
     about: "a proposer does not keep its own vote, and so begins the same round again",
-    scope: { ...chain, live: false, faults: { crash: 1 } },
+    scope: { ...chain, faults: { crash: 1 } },
     edits: [
       {
         find: `return { state: { ...own.state, phase }, effects: [{ type: "save", kept: own.state.kept, aside: null }] };`,
@@ -92,7 +92,7 @@ const ofMembers: Record<string, Mutant<RegisterDifference>> = {
   },
   "unreachable counted as a vote": {
     about: "who does not answer is taken to agree",
-    scope: { ...chain, live: false, faults: { elections: 2, lost: 1 } },
+    scope: { ...chain, faults: { elections: 2, lost: 1 } },
     edits: [
       {
         find: `return reply?.kind === "promise" ||`,
@@ -155,6 +155,7 @@ const ofGenesis: Record<string, Mutant<RegisterDifference>> = {
 /** A founder is gone for good, and the others of two are told; or wrongly so. */
 const gone = {
   rules: symmetric,
+  awake: true,
   counts: "living",
   live: false,
   faults: { diskWipe: 1, assumeLost: 1, elections: 2, crash: 1 },
@@ -177,6 +178,7 @@ const ofLost: Record<string, Mutant<RegisterDifference>> = {
     scope: wrong,
     edits: [{ find: `  if (hasLost(votes, members)) return "assumed_lost";\n`, replace: `` }],
     caughtAs: "violation",
+    long: true,
   },
   "assume-lost despite a vote for a genesis": {
     about: "who has voted for a genesis gives its founders up",
@@ -192,6 +194,7 @@ const ofLost: Record<string, Mutant<RegisterDifference>> = {
       },
     ],
     caughtAs: "violation",
+    long: true,
   },
   "decided learnt although ruled out": {
     about: "a late word that the founders are decided reaches one that has given them up",
