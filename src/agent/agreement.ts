@@ -176,13 +176,13 @@ export async function openAgreement(options: AgreementOptions, protocol: Protoco
     },
     /**
      * Takes in what comes from elsewhere, at any time: `change` gives the state after it. What is kept is synced before
-     * this resolves, where that changed it. Throws `disk`, and then nothing was promised.
+     * this resolves. Throws `disk`, and then nothing was promised.
      */
     async amend<T>(change: (state: State) => { readonly state: State; readonly value: T }): Promise<T> {
-      const before = state.kept;
       const { state: next, value } = change(state);
       state = next;
-      if (next.kept !== before) await save(null);
+      // Also where nothing changed: what was kept before may have failed to be written.
+      await save(null);
       return value;
     },
     /** Another one is at it: this node's own turn is as far off again as it was at first. */
@@ -218,8 +218,14 @@ export type Agreement = Awaited<ReturnType<typeof openAgreement>>;
  */
 function serialised(kept: () => Kept, dataDir: DataDir) {
   let last: Promise<void> = Promise.resolve();
+  let onDisk = kept();
   return (aside: Parameters<DataDir["save"]>[1]): Promise<void> => {
-    const write = () => dataDir.save(kept(), aside);
+    const write = async () => {
+      const now = kept();
+      if (now === onDisk && aside === null) return;
+      await dataDir.save(now, aside);
+      onDisk = now;
+    };
     last = last.then(write, write);
     return last;
   };

@@ -1,5 +1,6 @@
 /** The agent's part in the register, with the others' answers handed over directly, and a clock that only the test moves. */
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { TAKE_OVER_MS } from "../../src/agent/asking.ts";
@@ -20,7 +21,7 @@ afterEach(async () => {
 const founders = ["a", "b", "c"].map((id) => refTo(id));
 
 /** Agent `b` of three, second in the order, with a database to initialise. Nobody answers its messages. */
-async function second() {
+async function second(save: (write: () => Promise<void>) => Promise<void> = (write) => write()) {
   const clock = manualClock();
   const dataDir = await openDataDir(
     join(tempDir("b"), "data"),
@@ -36,7 +37,7 @@ async function second() {
       ...{ key: "rollcall", nodeId: "b", voter: true, expect: 3, genesis: "auto", formation: "single" },
       initialises: true,
     },
-    dataDir,
+    dataDir: { ...dataDir, save: (kept, aside) => save(() => dataDir.save(kept, aside)) },
     dbDataDir: null,
     pacing: { clock, random: () => 0.5 },
     uuid: randomUUID,
@@ -70,7 +71,8 @@ async function second() {
       },
       { deadlineMs: 5_000, what: `b to wait on ${on}` },
     );
-  return { clock, register, hellos, untilOn };
+  const onDisk = () => readFileSync(dataDir.path("identity.json"), "utf8");
+  return { clock, register, hellos, untilOn, onDisk };
 }
 
 describe("those before a node in the order", () => {
@@ -103,5 +105,26 @@ describe("those before a node in the order", () => {
     b.register.wake();
     await b.untilOn("claimer");
     expect(b.register.state().kept.stamp).toBeNull();
+  });
+});
+
+describe("what a node is told while its disk is full", () => {
+  it("is not taken for kept when it is told again, until it is", async () => {
+    let full = true;
+    let writes = 0;
+    const b = await second((write) => {
+      writes += 1;
+      return full ? Promise.reject(new Error("no space left")) : write();
+    });
+    await b.untilOn("turn");
+    await expect(b.register.assumeLost("d-1")).rejects.toThrow("no space left");
+    await expect(b.register.assumeLost("d-1")).rejects.toThrow("no space left");
+    full = false;
+    expect(await b.register.assumeLost("d-1")).toBe(true);
+    expect(b.onDisk()).toContain('"lost":["d-1"]');
+    // What is on disk is not written once more.
+    const before = writes;
+    expect(await b.register.assumeLost("d-1")).toBe(true);
+    expect(writes).toBe(before);
   });
 });

@@ -36,7 +36,7 @@ describeAsRoot(["ip"], "agents on hosts of their own", () => {
         {
           address: host?.address ?? "",
           port: PORT,
-          networkOf: host?.pid ?? 0,
+          ...(host === undefined ? {} : { inside: host.inside }),
         },
       );
     const [a, b, c, d, e] = network.hosts as [Host, Host, Host, Host, Host];

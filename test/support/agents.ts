@@ -9,7 +9,7 @@ import type { Explanation } from "../../src/core/explain.ts";
 import type { Outcome } from "../../src/core/model.ts";
 import { type Reply, type RequestOptions, request } from "./http.ts";
 import { freePort } from "./loopback.ts";
-import { type Exit, type Process, start } from "./processes.ts";
+import { type Exit, type Inside, type Process, start } from "./processes.ts";
 import { tempDir } from "./temp.ts";
 import { until } from "./wait.ts";
 
@@ -22,8 +22,8 @@ export type AgentOptions = {
   readonly address?: string;
   /** Instead of a free one: others have been told of it before. */
   readonly port?: number;
-  /** Started in the network of this process. Needs root, and an address and a port that are there. */
-  readonly networkOf?: number;
+  /** Where it runs, if not here. In another network it needs an address and a port that are there. */
+  readonly inside?: Inside;
   /** Listen on every interface, and advertise the address. */
   readonly everywhere?: boolean;
   /** How to ask it when it serves TLS. */
@@ -73,7 +73,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const launch = async () => {
     child = await start({
       name: options.id,
-      ...(options.networkOf === undefined ? {} : { network: options.networkOf }),
+      ...(options.inside === undefined ? {} : { inside: options.inside }),
       program: process.execPath,
       args: [
         // As the shipped file's first line has it.

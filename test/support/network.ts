@@ -3,17 +3,17 @@
  * lost between them on demand. Each namespace lives as long as the process that holds it, which dies with this one: so
  * nothing is left, also when this process is killed. Needs root, `ip`, `unshare` and `nsenter`.
  */
-import { readlinkSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Process, run, start } from "./processes.ts";
+import { type Inside, type Process, run } from "./processes.ts";
+import { hold } from "./root.ts";
 import { tempDir } from "./temp.ts";
-import { until } from "./wait.ts";
 
 /** One host. */
 export type Host = {
   readonly address: string;
-  /** The process whose network it is, as `networkOf` of an agent has it. */
-  readonly pid: number;
+  /** As a process started there has it. */
+  readonly inside: Inside;
   /** What it sends there is lost from now on, unnoticed, on open connections too; what comes from there arrives. */
   cut(address: string): Promise<void>;
   /** It is delivered again. */
@@ -39,7 +39,7 @@ export async function openNetwork(size: number): Promise<Network> {
   opened += 1;
   const n = (process.pid * 8 + opened) % (64 * 256);
   const net = `10.${192 + (n >>> 8)}.${n & 255}`;
-  const holders = await Promise.all(Array.from({ length: size + 1 }, () => hold()));
+  const holders = await Promise.all(Array.from({ length: size + 1 }, () => hold("net")));
   const [hub, ...cards] = holders;
   const end = async () => void (await Promise.all(holders.map((holder) => holder.kill())));
   if (hub === undefined) throw new Error("no switch");
@@ -71,26 +71,15 @@ async function hostOf(card: Process, address: string): Promise<Host> {
   await ip(["link set lo up", `addr add ${address}/24 dev eth0`, "link set eth0 up"], card);
   return {
     address,
-    pid: card.pid,
+    inside: { pid: card.pid, kind: "net" },
     cut: (to) => ip([`neigh replace ${to} lladdr ${NOBODY} dev eth0 nud permanent`], card),
     heal: (to) => ip([`neigh del ${to} dev eth0`], card),
   };
-}
-
-/** A process that does nothing but be in a network of its own. */
-async function hold(): Promise<Process> {
-  const holder = await start({ name: "network", program: "unshare", args: ["--net", "sleep", "infinity"] });
-  const own = readlinkSync("/proc/self/ns/net");
-  await until(() => readlinkSync(`/proc/${holder.pid}/ns/net`) !== own, {
-    deadlineMs: 5_000,
-    what: "a network of its own",
-  });
-  return holder;
 }
 
 /** Runs commands of ip in the network of a process; in this one's without. */
 async function ip(commands: readonly string[], within?: Process): Promise<void> {
   const file = join(tempDir("ip"), "commands");
   writeFileSync(file, `${commands.join("\n")}\n`);
-  await run("ip", ["-batch", file], within === undefined ? {} : { network: within.pid });
+  await run("ip", ["-batch", file], within === undefined ? {} : { inside: { pid: within.pid, kind: "net" } });
 }

@@ -36,6 +36,9 @@ export type Process = {
   kill(): Promise<Exit>;
 };
 
+/** A namespace, by a process that is in it. */
+export type Inside = { readonly pid: number; readonly kind: "net" | "mnt" };
+
 /** What to start. */
 export type Start = {
   readonly name?: string;
@@ -46,8 +49,8 @@ export type Start = {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Run as this user; needs root. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** Run in the network of this process; needs root. */
-  readonly network?: number;
+  /** Run in the network, or with the mounts, of another process; needs root. */
+  readonly inside?: Inside;
 };
 
 const OUTPUT_LIMIT = 256 * 1024;
@@ -70,7 +73,7 @@ export async function start(options: Start): Promise<Process> {
   if (!(options.program.includes("/") ? isExecutable(options.program) : inPath(options.program))) {
     throw new RollcallError("spawn", `start ${name}: ${options.program} is not a program here`);
   }
-  const [program, args] = dyingWithUs(...inNetwork(options));
+  const [program, args] = dyingWithUs(...insideOf(options));
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...options.env },
@@ -129,9 +132,11 @@ function dyingWithUs(program: string, args: readonly string[]): [string, readonl
 }
 
 // nsenter becomes the program, so a signal to it is one to the program.
-function inNetwork({ program, args = [], network }: Start): [string, readonly string[]] {
-  if (network === undefined) return [program, args];
-  return ["nsenter", [`--net=/proc/${network}/ns/net`, program, ...args]];
+function insideOf({ program, args = [], inside }: Start): [string, readonly string[]] {
+  if (inside === undefined) return [program, args];
+  const { pid, kind } = inside;
+  const flag = kind === "net" ? "--net" : "--mount";
+  return ["nsenter", [`${flag}=/proc/${pid}/ns/${kind}`, program, ...args]];
 }
 
 function describe(child: ChildProcess, name: string): Process {
