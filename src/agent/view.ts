@@ -7,6 +7,7 @@ import { type Rules, type State, testimony } from "../core/genesis-state.ts";
 import { type Hello, type Member, type MemberRef, VERSION } from "../core/model.ts";
 import { leadIn } from "../core/node-report.ts";
 import type { DatabaseFacts } from "../core/reasons-database.ts";
+import type { Discovery } from "../core/reasons-voters.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Beside } from "./beside.ts";
 import { eventStream } from "./events.ts";
@@ -49,25 +50,7 @@ export function openView(options: ViewOptions) {
   let overdue = false;
   let refused: string | null = null;
 
-  const explanation = (): Explanation => {
-    const rows = otherRows(self(), peers);
-    const taken = way.registration();
-    const discovery = way.discovery();
-    const facts = {
-      rules,
-      state: genesis.shown(),
-      seen: discovery === null ? peers.members().length : rows.length + 1,
-      reachable: rows.filter((r) => r.reachable === true).length + 1,
-      ...registrationFacts(taken),
-      initFailure: genesis.initFailure(),
-      loopbackAmongOthers:
-        isLoopback(config.httpAdvAddr.host) && peers.members().some((m) => !isLoopback(hostOf(m.agent_addr))),
-      overdue,
-      discovery,
-      nextTryMs: genesis.nextTryMs(),
-    };
-    return explain(facts, databaseFacts(beside));
-  };
+  const explanation = (): Explanation => explanationOf(options, overdue);
 
   const entry = (): Member => ({
     v: VERSION,
@@ -204,6 +187,29 @@ function statusOf({ phase, settled }: State): string {
   return settled !== null ? "settled" : phase.at === "refused" ? "refused" : "waiting";
 }
 
+/** Why the node is where it is, from everything that is known of it. */
+function explanationOf(
+  { config, rules, way, peers, beside, self }: ViewOptions,
+  overdue: boolean,
+): Explanation {
+  const { genesis } = way;
+  const rows = otherRows(self(), peers);
+  const discovery = way.discovery();
+  const facts = {
+    rules,
+    state: genesis.shown(),
+    seen: discovery === null ? peers.members().length : rows.length + 1,
+    reachable: rows.filter((r) => r.reachable === true).length + 1,
+    ...registrationFacts(way.registration()),
+    initFailure: genesis.initFailure(),
+    loopbackAmongOthers: isLoopback(config.httpAdvAddr.host) && areElsewhere(peers, discovery),
+    overdue,
+    discovery,
+    nextTryMs: genesis.nextTryMs(),
+  };
+  return explain(facts, databaseFacts(beside));
+}
+
 /** `/v1/agent`: the node, its addresses, and the flags that matter to others. */
 function agentPage({ config, rules, bootId, version, self }: ViewOptions, startedAt: number) {
   const { id: node_id, ...addresses } = self();
@@ -261,6 +267,20 @@ function besideFacets(beside: Beside) {
     leader_key: beside.leaderTrouble()?.code ?? null,
     failing: beside.failing(),
   };
+}
+
+}
+
+/** By the database alone, never by the key, which would then confirm itself. Not every database names itself. */
+function leaderOf(self: string, { role, leader, term }: NodeReport): Hello["leader"] {
+  const id = leader?.id ?? (role === "leader" ? self : null);
+  return id === null ? null : { id, term };
+}
+
+/** Some of the others, or of those that are listed as such, are not on this machine. */
+function areElsewhere(peers: Peers, discovery: Discovery | null): boolean {
+  const addresses = [...peers.members().map((m) => m.agent_addr), ...(discovery?.found ?? [])];
+  return addresses.some((address) => !isLoopback(hostOf(address)));
 }
 
 function hostOf(address: string): string {

@@ -265,7 +265,7 @@ function votersReason({ rules, state, loopbackAmongOthers, discovery }: Facts, o
     "voters",
     `${counted.length} of ${expect} voters are there${names === "" ? "" : `: ${names}`}. ${missing} more must ${discovery === null ? "register and answer" : "be found and answer"}.`,
     ...(discovery === null ? [] : discoveryHints(discovery)),
-    ...others.map((text) => `Not counted: ${text}.`),
+    ...new Set(others.map((text) => `Not counted: ${text}.`)),
     ...(loopbackAmongOthers
       ? ["This agent advertises a loopback address, which others cannot reach: give -http-adv-addr."]
       : []),

@@ -133,6 +133,12 @@ describe("agents with a list that do not agree", () => {
     expect((await a.settled()).kind).toBe("join");
   });
 
+  it("say that others cannot connect to a loopback address", async () => {
+    // Addresses for documentation (RFC 3849), which lead nowhere.
+    const a = await fleet.one("a", ["-join", "[2001:db8::1],[2001:db8::2]", "-bootstrap-expect", "2"]);
+    await says(a, "advertises a loopback address, which others cannot reach: give -http-adv-addr");
+  });
+
   it("refuse the second of two with one node id", async () => {
     const key = freshKey();
     const seats = await seatsFor(["a", "b", "c"]);
