@@ -1,6 +1,6 @@
 /**
- * What `rqlite-consul` and `rqlite-etcd` have in common: starts a store and three agents, each of which starts an
- * rqlited, tells what they do, and leaves nothing behind. Ends with 0, with 1 when something failed, 2 when a
+ * What `rqlite-consul`, `rqlite-etcd` and `rqlite-static` have in common: starts a store, where there is one, and three
+ * agents, each of which starts an rqlited, tells what they do, and leaves nothing behind. Ends with 0, with 1 when something failed, 2 when a
  * program is missing, 130 on Ctrl-C.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -16,17 +16,25 @@ import { openStore, type Store } from "../demo/store.ts";
 import { openWait } from "../demo/wait.ts";
 import { type LeaderKey, openLeaderKey } from "./leader-key.ts";
 import { openRqliteNode, type RqliteNode } from "./node.ts";
-import { programsOf } from "./programs.ts";
+import { type Program, programsOf } from "./programs.ts";
 import { play } from "./story.ts";
 
-const NAMES = { consul: "Consul", etcd: "etcd" } as const;
+/** Where the agents meet; `static`: nowhere, they have a list of each other. */
+type Meeting = "consul" | "etcd" | "static";
 
-/** Plays it on that store. Gives the exit code. */
-export async function main(store: "consul" | "etcd"): Promise<number> {
+const TITLES: Record<Meeting, readonly [title: string, agreed: string]> = {
+  consul: ["three rqlite nodes and Consul", "in Consul, follows its leader, and keeps the leader key true."],
+  etcd: ["three rqlite nodes and etcd", "in etcd, follows its leader, and keeps the leader key true."],
+  static: ["three rqlite nodes and no store", "among themselves, and follows its leader."],
+};
+
+/** Plays it there. Gives the exit code. */
+export async function main(store: Meeting): Promise<number> {
   try {
     const [word] = process.argv.slice(2);
     if (word !== undefined) throw new RollcallError("usage", "takes no arguments");
-    return await perform(store, programsOf([store, "rqlited"], process.env));
+    const names: readonly Program[] = store === "static" ? ["rqlited"] : [store, "rqlited"];
+    return await perform(store, programsOf(names, process.env));
   } catch (error) {
     process.stderr.write(`rqlite-${store}: ${reason(error)}\n`);
     return codeOf(error) === "usage" ? 2 : 1;
@@ -34,7 +42,7 @@ export async function main(store: "consul" | "etcd"): Promise<number> {
 }
 
 /** Sets the stage, plays, and clears up whatever happens. Gives the exit code. */
-async function perform(kind: "consul" | "etcd", programs: Readonly<Record<string, string>>): Promise<number> {
+async function perform(kind: Meeting, programs: Partial<Record<Program, string>>): Promise<number> {
   const clock = systemClock;
   const began = clock.now();
   const ending = endingOf();
@@ -52,22 +60,19 @@ async function perform(kind: "consul" | "etcd", programs: Readonly<Record<string
   let store: Store | null = null;
   let key: LeaderKey | null = null;
   try {
+    const [title, agreed] = TITLES[kind];
     screen.title(
-      `rollcall: three rqlite nodes and ${NAMES[kind]}`,
-      `Each of three agents starts the rqlited beside it, with the arguments that the three have agreed ` +
-        `upon in ${NAMES[kind]}, follows its leader, and keeps the leader key true.`,
+      `rollcall: ${title}`,
+      `Each of three agents starts the rqlited beside it, with the arguments that the three have agreed upon ${agreed}`,
     );
     const ports = await freePorts(process.pid);
-    store = await openStore(`${kind}-kv`, programs[kind] ?? null, {
-      children,
-      ports,
-      dir,
-      wait,
-      clock,
-      uuid,
-    });
-    const { flags } = store;
-    key = await openLeaderKey(flags, clock);
+    if (kind !== "static") {
+      const deps = { children, ports, dir, wait, clock, uuid };
+      store = await openStore(`${kind}-kv`, programs[kind] ?? null, deps);
+      key = await openLeaderKey(store.flags, clock);
+    }
+    const list = [1, 2, 3].map((n) => `127.0.0.1:${ports(n)}`).join(",");
+    const flags = store?.flags ?? ["-join", list, "-disco-key", "demo"];
     nodes = [1, 2, 3].map((n) =>
       openRqliteNode({
         name: `node-${n}`,

@@ -10,8 +10,9 @@ import type { RqliteNode } from "./node.ts";
 export type Cast = {
   readonly screen: Screen;
   readonly wait: Wait;
-  readonly store: Store;
-  readonly key: LeaderKey;
+  /** Null: there is none. */
+  readonly store: Store | null;
+  readonly key: LeaderKey | null;
   readonly nodes: readonly RqliteNode[];
 };
 
@@ -31,7 +32,7 @@ export async function play(cast: Cast): Promise<void> {
 async function formation(cast: Cast): Promise<RqliteNode> {
   const { screen, wait, store, nodes } = cast;
   screen.act(1, "Three agents, three rqlited");
-  screen.event("store", `is ${store.what}`);
+  if (store !== null) screen.event("store", `is ${store.what}`);
   const [late, ...early] = [...nodes].reverse();
   assert(late !== undefined, "there is a last node");
   await Promise.all(early.map((node) => node.start()));
@@ -55,7 +56,8 @@ async function formation(cast: Cast): Promise<RqliteNode> {
     "all",
     `are one cluster, \`${tookMs} ms\` after ${late.name} was started; ${leader.name} leads`,
   );
-  screen.event("store", `has the leader key, and it names ${leader.name} at ${leader.databaseAddr}`);
+  if (store !== null)
+    screen.event("store", `has the leader key, and it names ${leader.name} at ${leader.databaseAddr}`);
   return leader;
 }
 
@@ -79,7 +81,7 @@ async function failover(cast: Cast, dead: RqliteNode): Promise<RqliteNode> {
   const tookMs = Math.round(wait.now() - began);
   screen.event(
     next.name,
-    `is elected. \`${tookMs} ms\` after the kill both agents and the leader key name it;`,
+    `is elected. \`${tookMs} ms\` after the kill both agents${cast.key === null ? "" : " and the leader key"} name it;`,
   );
   screen.more(`its /leader answers 200, and ${rest.find((node) => node !== next)?.name}'s does not.`);
   await next.execute(`INSERT INTO notes (text) VALUES ('${SECOND}')`);
@@ -101,27 +103,33 @@ async function comeback({ screen, nodes }: Cast, dead: RqliteNode, leader: Rqlit
 }
 
 async function whatThereIs({ screen, wait, store, key, nodes }: Cast, leader: RqliteNode): Promise<void> {
-  const rows = await Promise.all(
-    nodes.map(async (node) => {
-      const { node: database, outcome } = await node.state(({ node: { status } }) => status === "healthy");
-      return [node.name, node.agentAddr, node.databaseAddr, database.role, outcome?.kind ?? ""];
-    }),
+  const states = await Promise.all(
+    nodes.map((node) => node.state(({ node: { status } }) => status === "healthy")),
   );
+  const rows = nodes.map((node, at) => {
+    const { node: database, outcome } = states[at] ?? {};
+    return [node.name, node.agentAddr, node.databaseAddr, database?.role ?? "", outcome?.kind ?? ""];
+  });
   screen.table([["NODE", "AGENT", "RQLITE", "ROLE", "OUTCOME"], ...rows]);
-  const [record, named] = await Promise.all([store.record(), key.read(wait.signal)]);
-  assert(record.state === "sealed" && named?.genesis_id === record.genesis_id, "the key is of the genesis");
-  assert.equal(named.id, leader.name);
-  screen.fact("Genesis record", `${record.genesis_id}, sealed, claimed by ${record.node}`);
-  screen.fact("Leader key", `${named.id} at ${named.api_addr}, term ${named.term}`);
+  const [genesis, ...more] = new Set(states.map(({ outcome }) => outcome?.genesis_id));
+  assert(genesis !== undefined && more.length === 0, "everybody names the one genesis");
+  if (store === null || key === null) screen.fact("Genesis", `${genesis}, says every agent`);
+  else {
+    const [record, named] = await Promise.all([store.record(), key.read(wait.signal)]);
+    assert(record.state === "sealed" && record.genesis_id === genesis, "the record is of the genesis");
+    assert(named?.genesis_id === genesis && named.id === leader.name, "the key is of the genesis");
+    screen.fact("Genesis record", `${record.genesis_id}, sealed, claimed by ${record.node}`);
+    screen.fact("Leader key", `${named.id} at ${named.api_addr}, term ${named.term}`);
+  }
   screen.gap();
-  screen.plain("`One cluster, one leader, and the key says so.`");
+  screen.plain(`\`One cluster, one leader, and ${store === null ? "every agent" : "the key"} says so.\``);
 }
 
-/** The one that leads, once every agent, its own `/leader` and the key in the store say the same. */
+/** The one that leads, once every agent, its own `/leader` and the key, where there is a store, say the same. */
 async function theLeader({ wait, key, nodes }: Cast, wanted: (id: string) => boolean): Promise<RqliteNode> {
   return wait.for("all agents and the leader key to name one leader", async () => {
-    const record = await key.read(wait.signal);
-    const leader = nodes.find((node) => node.name === record?.id);
+    const named = key === null ? await nodes[0]?.leader(wanted) : (await key.read(wait.signal))?.id;
+    const leader = nodes.find((node) => node.name === named);
     if (leader === undefined || !wanted(leader.name)) return null;
     await Promise.all(nodes.map((node) => node.leader((id) => id === leader.name)));
     const leads = await Promise.all(nodes.map((node) => node.leads()));

@@ -89,9 +89,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
     self,
     peers,
     outcome,
-    cluster,
-    present: way.present,
-    part,
+    ...{ cluster, part, present: way.present },
     changed: () => view.touch(),
   });
   const parts = { rules, bootId, self, peers, outcome, way, beside };

@@ -12,6 +12,8 @@ const STORES = [
   ["consul", "Consul"],
   ["etcd", "etcd"],
 ] as const;
+const EXAMPLES = ["consul", "etcd", "static"] as const;
+type Example = (typeof EXAMPLES)[number];
 
 /** A running example with a temporary directory of its own, by which its processes are known. */
 type Running = { readonly child: Process; readonly temp: string };
@@ -69,47 +71,61 @@ function says({ child }: Running, text: string): Promise<unknown> {
   });
 }
 
-/** The lines of a whole story, in their order. */
-const STORY = [
-  /two agents listen, and have not started their rqlited/,
-  /^ +\| 2 of 3 voters are there: node-1 \(this node\), node-2\./,
-  /are one cluster, \d+ ms after node-3 was started; node-\d leads$/,
-  /has the leader key, and it names node-\d at 127\.0\.0\.1:\d+$/,
-  /have it: each was asked for what it has itself$/,
-  /loses its power: agent and rqlited are killed \(SIGKILL\)$/,
-  /is elected\. \d+ ms after the kill both agents and the leader key name it;$/,
-  /outcome existing: it follows node-\d with the data it had$/,
-  /have both rows$/,
-  /^ {2}NODE +AGENT +RQLITE +ROLE +OUTCOME$/,
-  /^Genesis record +[0-9a-f-]{36}, sealed, claimed by node-\d$/,
-  /^Leader key +node-\d at http:\/\/127\.0\.0\.1:\d+, term \d+$/,
-  /^One cluster, one leader, and the key says so\.$/,
-  /ended in order: each agent its rqlited, then itself\. Nothing is left behind\.$/,
-];
+/** The lines of a whole story, in their order; some are told where there is a store, some where there is none. */
+function storyOf(example: Example): readonly RegExp[] {
+  const stored = example !== "static";
+  return [
+    /two agents listen, and have not started their rqlited/,
+    /^ +\| 2 of 3 voters are there: node-1 \(this node\), node-2\./,
+    /are one cluster, \d+ ms after node-3 was started; node-\d leads$/,
+    ...(stored ? [/has the leader key, and it names node-\d at 127\.0\.0\.1:\d+$/] : []),
+    /have it: each was asked for what it has itself$/,
+    /loses its power: agent and rqlited are killed \(SIGKILL\)$/,
+    stored
+      ? /is elected\. \d+ ms after the kill both agents and the leader key name it;$/
+      : /is elected\. \d+ ms after the kill both agents name it;$/,
+    /outcome existing: it follows node-\d with the data it had$/,
+    /have both rows$/,
+    /^ {2}NODE +AGENT +RQLITE +ROLE +OUTCOME$/,
+    ...(stored
+      ? [
+          /^Genesis record +[0-9a-f-]{36}, sealed, claimed by node-\d$/,
+          /^Leader key +node-\d at http:\/\/127\.0\.0\.1:\d+, term \d+$/,
+          /^One cluster, one leader, and the key says so\.$/,
+        ]
+      : [
+          /^Genesis +[0-9a-f-]{36}, says every agent$/,
+          /^One cluster, one leader, and every agent says so\.$/,
+        ]),
+    /ended in order: each agent its rqlited, then itself\. Nothing is left behind\.$/,
+  ];
+}
 
-function expectStory(out: string): void {
+function expectStory(example: Example, out: string): void {
   const lines = out.split("\n");
   let from = 0;
-  for (const wanted of STORY) {
+  for (const wanted of storyOf(example)) {
     const at = lines.findIndex((line, i) => i >= from && wanted.test(line));
     expect(at, `${wanted} in\n${lines.slice(from).join("\n")}`).toBeGreaterThanOrEqual(0);
     from = at + 1;
   }
 }
 
-describe.each(STORES)("the example rqlite-%s", (store) => {
+describe.each(EXAMPLES)("the example rqlite-%s", (store) => {
   withoutLeaks(() => {
     it("ends with 2 and one line where its programs are missing", async () => {
       const running = await example(store, {
         PATH: "/nowhere",
-        [variableOf(store)]: undefined,
+        ...(store === "static" ? {} : { [variableOf(store)]: undefined }),
         [variableOf("rqlited")]: "/nowhere/rqlited",
       });
       expect((await running.child.ended).code).toBe(2);
-      const variable = variableOf(store);
+      const missing =
+        store === "static"
+          ? ""
+          : `there is no ${store} on PATH; install it or give its path in $${variableOf(store)}; `;
       expect(running.child.stderr()).toBe(
-        `rqlite-${store}: there is no ${store} on PATH; install it or give its path in $${variable}; ` +
-          "$RQLITED_BIN is /nowhere/rqlited, which is no program\n",
+        `rqlite-${store}: ${missing}$RQLITED_BIN is /nowhere/rqlited, which is no program\n`,
       );
       expect(running.child.stdout()).toBe("");
       expect(left(running)).toEqual([]);
@@ -120,20 +136,26 @@ describe.each(STORES)("the example rqlite-%s", (store) => {
 
   it("is what its README says", () => {
     expect(readme).toContain(`\nnode examples/rqlite-${store}/run.ts\n`);
-    expectStory(readme);
+    expectStory(store, readme);
   });
+});
+
+async function expectWholeStory(store: Example): Promise<void> {
+  const running = await example(store);
+  const exit = await running.child.ended;
+  expect(running.child.stderr()).toBe("");
+  expect(exit).toEqual({ code: 0, signal: null });
+  expectStory(store, running.child.stdout());
+  expect(left(running)).toEqual([]);
+}
+
+describeWith("rqlited", "the example rqlite-static on real nodes", () => {
+  it("tells the whole story", { timeout: WHOLE_MS }, () => expectWholeStory("static"));
 });
 
 for (const [store, name] of STORES)
   describeWith([store, "rqlited"], `the example rqlite-${store} on a real ${name}`, () => {
-    it("tells the whole story", { timeout: WHOLE_MS }, async () => {
-      const running = await example(store);
-      const exit = await running.child.ended;
-      expect(running.child.stderr()).toBe("");
-      expect(exit).toEqual({ code: 0, signal: null });
-      expectStory(running.child.stdout());
-      expect(left(running)).toEqual([]);
-    });
+    it("tells the whole story", { timeout: WHOLE_MS }, () => expectWholeStory(store));
 
     it("leaves nothing when interrupted with a dead leader", { timeout: WHOLE_MS }, async () => {
       const running = await example(store);

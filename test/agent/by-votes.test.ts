@@ -1,0 +1,111 @@
+/** Agreeing without a store, as one agent sees the others: what it still knows of them, and who of them is there. */
+import { randomUUID } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { open as openStatic } from "../../providers/static.ts";
+import { openByVotes } from "../../src/agent/by-votes.ts";
+import { openDataDir } from "../../src/agent/identity.ts";
+import { openPeers } from "../../src/agent/peers.ts";
+import type { Hello } from "../../src/core/model.ts";
+import { RollcallError } from "../../src/lib/errors.ts";
+import { runAll } from "../../src/lib/run.ts";
+import { manualClock } from "../lib/manual-clock.ts";
+import { tempDir } from "../support/temp.ts";
+import { until } from "../support/wait.ts";
+import { silentLog } from "./support/log.ts";
+import { helloOf, memberOf, refTo, sealedBy } from "./support/records.ts";
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+/** n1 after a restart: it belongs to g1, and remembers n2 and n3 where they were. `hellos`: who answers now, by address. */
+async function restarted(hellos: Map<string, Hello>) {
+  const dir = join(tempDir("n1"), "data");
+  const names = { key: "rollcall", nodeId: "n1", hostName: "host" };
+  const dataDir = await openDataDir(dir, names, randomUUID);
+  const record = sealedBy("n2", "g1", ["n1", "n2", "n3"]);
+  const kept = { ...dataDir.identity.kept, incarnation: "n1-1", marker: record, opened: true };
+  await dataDir.save(kept, null);
+  await dataDir.close();
+  const members = ["n2", "n3"].map((id) => memberOf(id, { genesis_id: "g1" }));
+  writeFileSync(join(dir, "peers.json"), JSON.stringify({ v: 1, peers: [], members }));
+  const again = await openDataDir(dir, names, randomUUID);
+  const clock = manualClock();
+  const self = () => refTo("n1");
+  const client = {
+    async hello(address: string) {
+      const hello = hellos.get(address);
+      if (hello === undefined) throw new RollcallError("unreachable", "connect ECONNREFUSED");
+      return hello;
+    },
+    say: () => Promise.reject(new RollcallError("unreachable", "connect ECONNREFUSED")),
+    close() {},
+  };
+  const peers = openPeers({
+    ...{ path: again.path("peers.json"), clock, client, log: silentLog, self, keepsMembers: true },
+  });
+  await peers.load();
+  const way = await openByVotes({
+    rules: {
+      ...{ key: "rollcall", nodeId: "n1", voter: true, expect: 3 },
+      ...{ genesis: "auto", formation: "single", initialises: false },
+    },
+    ...{ dataDir: again, dbDataDir: null, pacing: { clock, random: () => 0.5 }, uuid: randomUUID },
+    ...{ log: silentLog, self, peers, client, mode: "static", ownAddress: self().agent_addr },
+    ...{ part: () => silentLog, entry: () => memberOf("n1", { genesis_id: "g1" }) },
+    onInit: async () => ({ ok: true }),
+    settled() {},
+    changed() {},
+    leader: () => null,
+    heard() {},
+  });
+  const stop = new AbortController();
+  let running: Promise<unknown> = Promise.resolve();
+  closing.push(async () => {
+    stop.abort();
+    await running;
+    await again.close();
+  });
+  return {
+    way,
+    peers,
+    clock,
+    async run() {
+      const provider = await openStatic({ addresses: [...hellos.keys()] });
+      running = runAll(stop.signal, way.tasks(provider));
+    },
+  };
+}
+
+describe("who is there without a store", () => {
+  it("is who has answered, not who is remembered, and nobody who says that it is elsewhere", async () => {
+    const marker = { genesis_id: "g1", birth: 1, record: sealedBy("n2", "g1", ["n1", "n2", "n3"]) };
+    const at = (agent_addr: string) => helloOf("n2", { agent_addr, addr: "n2.moved:4002", marker });
+    const hellos = new Map([["n2.moved:4100", at("n2.moved:4100")]]);
+    const { way, peers, clock, run } = await restarted(hellos);
+    expect(peers.members().map((m) => m.id)).toEqual(["n2", "n3"]);
+    expect(way.present()).toEqual([]);
+    await run();
+    const passUntil = (condition: () => boolean, what: string) => {
+      const look = () => {
+        const seen = condition();
+        if (!seen) clock.advance(20);
+        return seen;
+      };
+      return until(look, { deadlineMs: 10_000, what, everyMs: 1 });
+    };
+    await passUntil(() => way.present().length > 0, "n2 to be there");
+    expect(way.present()).toEqual(["n2"]);
+    expect(peers.members().map((m) => m.addr)).toEqual(["n1.test:4002", "n2.moved:4002", "n3.test:4002"]);
+    hellos.clear();
+    hellos.set("n2.again:4100", at("n2.again:4100"));
+    const from = { id: "n2", incarnation: "n2-1", agent_addr: "n2.again:4100" };
+    way.met({ v: 1, key: "rollcall", from, genesis_id: "g1", leader: null });
+    expect(way.present()).toEqual([]);
+    await passUntil(() => way.present().length > 0, "n2 to be there again");
+    expect(peers.members()[1]?.agent_addr).toBe("n2.again:4100");
+  });
+});
