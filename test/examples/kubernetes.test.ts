@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { request } from "../support/http.ts";
 import { loopbackAddress } from "../support/loopback.ts";
+import { startNameServer } from "../support/name-server.ts";
 import { type Process, run, start } from "../support/processes.ts";
 import { describeWith, startConsul, withoutLeaks } from "../support/servers/index.ts";
 import { tempDir } from "../support/temp.ts";
@@ -14,6 +15,9 @@ import { rqlitedBelow } from "./rqlited.ts";
 
 const FOLDER = "examples/kubernetes";
 const VARIANTS = ["sidecar", "one-container"] as const;
+/** Where the agents meet: each a ConfigMap. */
+const MEETINGS = ["dns", "consul"] as const;
+type Meeting = (typeof MEETINGS)[number];
 const manifests = (name: string) => readManifests(`${FOLDER}/${name}.yaml`);
 
 const Env = z.object({
@@ -82,7 +86,10 @@ const ConfigMap = z.looseObject({ kind: z.literal("ConfigMap"), data: Labels });
 
 const common = manifests("common");
 const services = common.flatMap((one) => Service.safeParse(one).data ?? []);
-const config = common.flatMap((one) => ConfigMap.safeParse(one).data ?? [])[0]?.data ?? {};
+const configs = {
+  dns: ConfigMap.parse(manifests("dns")[0]).data,
+  consul: ConfigMap.parse(manifests("consul")[0]).data,
+};
 
 function setOf(variant: (typeof VARIANTS)[number]) {
   const { spec } = StatefulSet.parse(manifests(variant)[0]);
@@ -96,16 +103,16 @@ function setOf(variant: (typeof VARIANTS)[number]) {
 }
 
 /** The environment of a container of one pod, as the kubelet makes it: in order, each seeing those before. */
-function environmentOf(container: Container, pod: string): Record<string, string> {
+function environmentOf(container: Container, pod: string, meeting: Meeting = "dns"): Record<string, string> {
   const fields: Record<string, string> = { "metadata.name": pod, "metadata.namespace": "shop" };
-  const env: Record<string, string> = container.envFrom.length > 0 ? { ...config } : {};
+  const env: Record<string, string> = container.envFrom.length > 0 ? { ...configs[meeting] } : {};
   for (const { name, value, valueFrom } of container.env)
     env[name] = fields[valueFrom?.fieldRef.fieldPath ?? ""] ?? filled(value ?? "", /\$\((\w+)\)/g, env);
   return env;
 }
 
-function startedIn(container: Container, pod: string): Started {
-  const env = environmentOf(container, pod);
+function startedIn(container: Container, pod: string, meeting: Meeting = "dns"): Started {
+  const env = environmentOf(container, pod, meeting);
   const argv = container.args.map((word) => filled(word, /\$\((\w+)\)/g, env));
   return { argv, env, files: { "/run/secrets/rollcall/cluster-secret": "a secret of enough bytes" } };
 }
@@ -133,7 +140,7 @@ function changed(
 
 /** Maps, in which every name is as good as another. */
 const FREE = /^(labels|matchLabels|selector|data|requests|limits)$/;
-const all = [...common, ...VARIANTS.flatMap(manifests)];
+const all = [...common, ...MEETINGS.flatMap(manifests), ...VARIANTS.flatMap(manifests)];
 const named = all.map((one) => [`${one.kind} ${one.metadata.name}`, one] as const);
 
 describe("the Kubernetes manifests", () => {
@@ -222,23 +229,29 @@ describe.each(VARIANTS)("the Kubernetes pod %s", (variant) => {
       });
   });
 
-  it("starts an agent that the program takes, with addresses others can use", async () => {
-    const made = await configured(startedIn(agent, "rqlite-1"));
-    expect(made).toMatchObject({
-      nodeId: "rqlite-1",
-      httpAdvAddr: { host: "rqlite-1.rqlite.shop.svc", port: 4100 },
-      disco: { mode: "consul-kv", key: "shop/rqlite" },
-      bootstrapExpect: spec.replicas,
-      formation: "symmetric",
-      insecure: false,
-      db: {
-        kind: "rqlite",
-        advAddr: "rqlite-1.rqlite.shop.svc:4001",
-        peerAddr: "rqlite-1.rqlite.shop.svc:4002",
-        dataDir: "/var/lib/rqlite",
-      },
-    });
-  });
+  it.each([
+    ["dns", { mode: "dns", provider: { name: "rqlite.shop.svc.cluster.local" } }],
+    ["consul", { mode: "consul-kv", provider: { address: "consul-server.consul.svc:8500" } }],
+  ] as const)(
+    "starts an agent that the program takes, with addresses others can use: %s",
+    async (meeting, disco) => {
+      const made = await configured(startedIn(agent, "rqlite-1", meeting));
+      expect(made).toMatchObject({
+        nodeId: "rqlite-1",
+        httpAdvAddr: { host: "rqlite-1.rqlite.shop.svc", port: 4100 },
+        disco: { ...disco, key: "shop/rqlite" },
+        bootstrapExpect: spec.replicas,
+        formation: "symmetric",
+        insecure: false,
+        db: {
+          kind: "rqlite",
+          advAddr: "rqlite-1.rqlite.shop.svc:4001",
+          peerAddr: "rqlite-1.rqlite.shop.svc:4002",
+          dataDir: "/var/lib/rqlite",
+        },
+      });
+    },
+  );
 
   it("would not start with a flag or a variable that is misspelt", async () => {
     const started = startedIn(agent, "rqlite-1");
@@ -339,17 +352,19 @@ describe("the Kubernetes sidecar", () => {
 });
 
 /** A pod of the sidecar variant as processes of this machine, with a loopback address for its network. */
-async function openPod(pod: string, consul: string, bin: string) {
+async function openPod(pod: string, meeting: Meeting, store: string, bin: string) {
   const { agent, database } = setOf("sidecar");
   const [address, dir] = [await loopbackAddress(), tempDir("k")];
   const here = (text: string) =>
     text
       .replaceAll(`${pod}.rqlite.shop.svc`, address)
       .replaceAll("0.0.0.0", address)
-      .replaceAll("consul-server.consul.svc:8500", consul)
+      .replaceAll("consul-server.consul.svc:8500", store)
+      // In a pod, /etc/resolv.conf says whom to ask.
+      .replace(/^\{"name":/, `{"resolvers":["${store}"],"name":`)
       .replace(/\/(shared|var\/lib|run\/secrets)\//g, `${dir}/`);
   const environment = (container: Container) => {
-    const given = Object.entries(environmentOf(container, pod));
+    const given = Object.entries(environmentOf(container, pod, meeting));
     return Object.fromEntries(given.map(([name, value]) => [name, here(value)]));
   };
   mkdirSync(join(dir, "rollcall"));
@@ -374,6 +389,7 @@ async function openPod(pod: string, consul: string, bin: string) {
   };
   return {
     pod,
+    address,
     get,
     green,
     /** As the kubelet does: the database's container is started when the sidecar's startup probe is green. */
@@ -401,26 +417,42 @@ async function openPod(pod: string, consul: string, bin: string) {
   };
 }
 
+/** Three pods whose agents meet at `store`. Before any is started, `placed` is told where they are. */
+async function threePods(meeting: Meeting, store: string, placed: (addresses: readonly string[]) => void) {
+  const top = dirname(tempDir("k"));
+  const bin = dirname(await rqlitedBelow(top));
+  const names = ["rqlite-0", "rqlite-1", "rqlite-2"];
+  const pods = await Promise.all(names.map((pod) => openPod(pod, meeting, store, bin)));
+  placed(pods.map(({ address }) => address));
+  const databases = await Promise.all(pods.map((pod) => pod.start()));
+  await Promise.all(pods.map((pod) => pod.green("/readyz")));
+  const leads = await Promise.all(pods.map(async (pod) => (await pod.get("/leader")).status));
+  expect(leads.toSorted()).toEqual([200, 503, 503]);
+  const [first, second] = pods;
+  if (first === undefined || second === undefined) throw new Error("no pods");
+  // Any node takes a write: that is what the client service counts on.
+  expect((await first.sql("/db/execute", "CREATE TABLE notes (text TEXT)")).status).toBe(200);
+  expect((await second.sql("/db/execute", "INSERT INTO notes VALUES ('kept')")).body).not.toContain("error");
+  return { pods, first, databases };
+}
+
+type Pods = Awaited<ReturnType<typeof threePods>>["pods"];
+
+/** Each has the row, asked for what it has itself, and ends in order. */
+async function keptAndStopped(pods: Pods): Promise<void> {
+  for (const pod of pods)
+    await until(
+      async () => (await pod.sql("/db/query?level=none", "SELECT text FROM notes")).body.includes("kept"),
+      { deadlineMs: 10_000, what: `${pod.pod} to have the row` },
+    );
+  for (const pod of pods) expect(await pod.stop()).toBe(0);
+}
+
 describeWith(["consul", "rqlited"], "the Kubernetes sidecar, as processes", () => {
   it("forms one cluster of three pods, keeps it over a database's restart, and stops in order", async () => {
     const consul = await startConsul();
-    const top = dirname(tempDir("k"));
-    const bin = dirname(await rqlitedBelow(top));
-    const address = `${consul.address}:${consul.ports.http}`;
-    const pods = await Promise.all(
-      ["rqlite-0", "rqlite-1", "rqlite-2"].map((pod) => openPod(pod, address, bin)),
-    );
-    const databases = await Promise.all(pods.map((pod) => pod.start()));
-    await Promise.all(pods.map((pod) => pod.green("/readyz")));
-    const leads = await Promise.all(pods.map(async (pod) => (await pod.get("/leader")).status));
-    expect(leads.toSorted()).toEqual([200, 503, 503]);
-    // Any node takes a write: that is what the client service counts on.
-    const [first, second] = pods;
-    if (first === undefined || second === undefined) throw new Error("no pods");
-    expect((await first.sql("/db/execute", "CREATE TABLE notes (text TEXT)")).status).toBe(200);
-    expect((await second.sql("/db/execute", "INSERT INTO notes VALUES ('kept')")).body).not.toContain(
-      "error",
-    );
+    const store = `${consul.address}:${consul.ports.http}`;
+    const { pods, first, databases } = await threePods("consul", store, () => {});
     await databases[0]?.kill();
     await until(async () => (await first.get("/readyz")).status === 503, {
       deadlineMs: 10_000,
@@ -428,15 +460,19 @@ describeWith(["consul", "rqlited"], "the Kubernetes sidecar, as processes", () =
     });
     await first.startDatabase();
     await first.green("/readyz");
-    for (const pod of pods)
-      await until(
-        async () => (await pod.sql("/db/query?level=none", "SELECT text FROM notes")).body.includes("kept"),
-        {
-          deadlineMs: 10_000,
-          what: `${pod.pod} to have the row`,
-        },
-      );
-    for (const pod of pods) expect(await pod.stop()).toBe(0);
+    await keptAndStopped(pods);
     await consul.stop();
+  }, 90_000);
+});
+
+describeWith("rqlited", "the Kubernetes sidecar without a store, as processes", () => {
+  it("forms one cluster of three pods that the headless service lists before they are ready", async () => {
+    const names = await startNameServer({});
+    const name = "rqlite.shop.svc.cluster.local";
+    const { pods } = await threePods("dns", names.endpoint, (addresses) => {
+      names.zone = { [`A ${name}`]: { addresses }, [`AAAA ${name}`]: "NODATA" };
+    });
+    await keptAndStopped(pods);
+    await names.close();
   }, 90_000);
 });
