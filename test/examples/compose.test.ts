@@ -16,7 +16,6 @@ const Service = z.strictObject({
   command: z.array(z.string()),
   hostname: z.string().optional(),
   environment: z.record(z.string(), Scalar).default({}),
-  depends_on: z.array(z.string()).default([]),
   stop_grace_period: z
     .string()
     .regex(/^\d+s$/)
@@ -66,14 +65,13 @@ function startedIn(service: z.infer<typeof Service>): Started {
 
 describe("the compose file", () => {
   it("has no key that is not known", () => {
-    expect(() => read(text.replaceAll("depends_on:", "depend_on:"))).toThrow(/depend_on/);
+    expect(() => read(text.replaceAll("cap_drop:", "caps_drop:"))).toThrow(/caps_drop/);
     expect(() => read(text.replace("restart: on-failure", "restart: on-failures"))).toThrow(/restart/);
   });
 
   it("names services, volumes and secrets that there are, and uses each", () => {
     const used = { volumes: [] as string[], secrets: [] as string[] };
     for (const service of Object.values(compose.services)) {
-      for (const name of service.depends_on) expect(Object.keys(compose.services)).toContain(name);
       used.volumes.push(...service.volumes.map((volume) => volume.split(":", 1)[0] ?? ""));
       used.secrets.push(...service.secrets);
     }
@@ -101,7 +99,7 @@ describe.each(nodes)("the compose service %s", (name, service) => {
     expect(await configured(startedIn(service))).toMatchObject({
       nodeId: name,
       httpAdvAddr: { host: name, port: 4100 },
-      disco: { mode: "consul-kv", provider: { address: "consul:8500" } },
+      disco: { mode: "static", provider: { addresses: nodes.map(([node]) => node) } },
       formation: "symmetric",
       insecure: false,
       clusterSecretFile: "/run/secrets/cluster-secret",
