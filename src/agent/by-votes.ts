@@ -31,7 +31,7 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
   let unnamed = new Map<string, { readonly id: string; readonly times: number }>();
   let last: readonly Hello[] = [];
   /** Who has answered this agent since it was started: of the others the addresses may be those of before. */
-  const answered = new Set<string>();
+  let answered: ReadonlySet<string> = new Set();
   /** In which term this node's database leads, as the others were told; null: it does not. */
   let lead: string | null = null;
 
@@ -76,7 +76,8 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     if (id === null) return;
     const answering = hellos.filter((h) => h.marker?.genesis_id === id && !peers.isLeaving(h));
     const here = [...answering.map((h) => memberOf(h, id)), options.entry()];
-    for (const { incarnation } of answering) answered.add(incarnation);
+    const still = peers.claims().flatMap((c) => (answered.has(c.incarnation) ? [c.incarnation] : []));
+    answered = new Set([...still, ...answering.map((h) => h.incarnation)]);
     const others = peers.members().filter((m) => m.genesis_id === id && !here.some((h) => h.id === m.id));
     peers.see([...others, ...here].sort((a, b) => (a.id < b.id ? -1 : 1)));
   };
@@ -135,7 +136,8 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
         return;
       }
       const isNews = peers.meet(from);
-      if (isNews) answered.delete(from.incarnation);
+      // It is elsewhere now, and so is its database.
+      if (isNews) answered = new Set([...answered].filter((incarnation) => incarnation !== from.incarnation));
       if (isNews || (!isMember && isOurs)) register.wake(register.state().settled === null);
       if (leader !== undefined && peers.claim(from, { leader, genesis: genesis_id })) options.heard();
     },
