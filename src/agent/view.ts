@@ -269,14 +269,6 @@ function besideFacets(beside: Beside) {
   };
 }
 
-}
-
-/** By the database alone, never by the key, which would then confirm itself. Not every database names itself. */
-function leaderOf(self: string, { role, leader, term }: NodeReport): Hello["leader"] {
-  const id = leader?.id ?? (role === "leader" ? self : null);
-  return id === null ? null : { id, term };
-}
-
 /** Some of the others, or of those that are listed as such, are not on this machine. */
 function areElsewhere(peers: Peers, discovery: Discovery | null): boolean {
   const addresses = [...peers.members().map((m) => m.agent_addr), ...(discovery?.found ?? [])];
