@@ -20,6 +20,8 @@ export const registerLimits: Readonly<Record<string, Limit<RegisterDifference>>>
       nodes: 3,
       rules: { formation: "symmetric" },
       views: { 0: [1], 2: [1] },
+      awake: true,
+      live: false,
       faults: { diskWipe: 1 },
     },
     shows: "violation",

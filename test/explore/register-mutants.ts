@@ -212,6 +212,7 @@ const ofLost: Record<string, Mutant<RegisterDifference>> = {
     scope: gone,
     edits: [{ find: `if (known === null || !sameFounders(known, members)) return read(next);`, replace: `` }],
     caughtAs: "violation",
+    long: true,
   },
   "a marker of those given up": {
     about: "a founder that has given the others up hears a lost one's marker late, and starts with it",
