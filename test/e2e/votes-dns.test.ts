@@ -46,6 +46,18 @@ describeWith("knotd", "agents in DNS", () => {
     JSON.stringify({ name: "nodes.test", port, resolvers: [knot.endpoint] }),
   ];
 
+  /** Waits until its outcome has these ids at these addresses. */
+  const untilAt = (agent: Agent, addresses: Readonly<Record<string, string>>) =>
+    until(
+      async () => {
+        const { members } = await agent.settled();
+        return Object.entries(addresses).every(
+          ([id, address]) => members.find((m) => m.id === id)?.agent_addr === address,
+        );
+      },
+      { deadlineMs: 20_000, what: `${agent.id} to have ${JSON.stringify(addresses)}` },
+    );
+
   it("form one cluster once their name is there, though one is missing in it, and lose nobody as records go", async () => {
     const key = freshKey();
     const seats = await pods(["a", "b", "c", "d"]);
@@ -75,7 +87,7 @@ describeWith("knotd", "agents in DNS", () => {
     expect(await d.settled()).toMatchObject({ kind: "join", genesis_id: genesis });
   }, 60_000);
 
-  it("follow a node whose record has another address now", async () => {
+  it("follow a node whose record has another address now, and nodes that change places", async () => {
     const key = freshKey();
     const seats = await pods(["a", "b", "c", "later"]);
     const knot = await zone(recordsOf(seats.slice(0, 3)));
@@ -88,14 +100,15 @@ describeWith("knotd", "agents in DNS", () => {
     const at = seats[3] as Seat;
     const moved = await fleet.one("b", args, { dir: b.dir, address: at.address, port: at.port });
     expect(await moved.settled()).toMatchObject({ kind: "existing", genesis_id: genesis });
-    for (const agent of [a, c, moved])
-      await until(
-        async () => (await agent.outcome())?.members.find((m) => m.id === "b")?.agent_addr === at.at,
-        {
-          deadlineMs: 15_000,
-          what: `b's new address beside ${agent.id}`,
-        },
-      );
+    for (const agent of [a, c, moved]) await untilAt(agent, { b: at.at });
+    // An address is no node: two of them change places.
+    await Promise.all([a.kill(), c.kill()]);
+    const placed = (agent: Agent, { address, port }: Seat = at) =>
+      fleet.one(agent.id, args, { dir: agent.dir, address, port });
+    const changed = [await placed(a, seats[2]), await placed(c, seats[0]), moved];
+    expect(await oneGenesis(changed)).toBe(genesis);
+    for (const agent of changed)
+      await untilAt(agent, { a: seats[2]?.at ?? "", b: at.at, c: seats[0]?.at ?? "" });
   }, 60_000);
 
   it("keep two clusters under two keys in one name apart, and say so", async () => {

@@ -48,6 +48,20 @@ describe("agents with a list", () => {
     for (const agent of all) await untilMembers(agent, "a,b,c,d,reader");
   });
 
+  it("makes one cluster whose agents sign what they say with a secret, and is overdue without enough of them", async () => {
+    const secret = join(tempDir("secret"), "secret");
+    writeFileSync(secret, "a secret of the cluster's own");
+    const seats = await seatsFor(["a", "b", "c"]);
+    const args = [...listing(seats, freshKey(), 3), "-cluster-secret-file", secret];
+    const hasty = ["-bootstrap-expect-timeout", "300ms", "-exit-on-timeout"];
+    const [first] = await seated(fleet, seats.slice(0, 1), [...args, ...hasty]);
+    await until(() => first?.process().exit(), { deadlineMs: 10_000, what: "a to be overdue" });
+    expect(first?.process().exit()).toEqual({ code: 3, signal: null });
+    await first?.restart({ args });
+    const rest = await seated(fleet, seats.slice(1), args);
+    await oneGenesis(first === undefined ? rest : [first, ...rest]);
+  });
+
   it("gives all founders of a symmetric cluster the identical list, whose genesis follows from it", async () => {
     const seats = await seatsFor(["a", "b", "c"]);
     const agents = await seated(fleet, seats, [...listing(seats, freshKey(), 3), "-formation", "symmetric"]);
