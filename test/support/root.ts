@@ -14,10 +14,13 @@ export function describeAsRoot(programs: readonly string[], name: string, body: 
   else describe.skip(`${name} [skipped: ${why}]`, body);
 }
 
+/** Longer than any test. Whoever is killed while it starts one cannot end it. */
+const HELD_S = 600;
+
 /** A process that does nothing but be in a namespace of its own, which lives as long as it does. */
 export async function hold(kind: Inside["kind"]): Promise<Process> {
   const flag = kind === "net" ? "--net" : "--mount";
-  const holder = await start({ name: "namespace", program: "unshare", args: [flag, "sleep", "infinity"] });
+  const holder = await start({ name: "namespace", program: "unshare", args: [flag, "sleep", `${HELD_S}`] });
   const own = readlinkSync(`/proc/self/ns/${kind}`);
   await until(() => readlinkSync(`/proc/${holder.pid}/ns/${kind}`) !== own, {
     deadlineMs: 5_000,
