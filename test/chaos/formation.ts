@@ -22,8 +22,10 @@ export type Beside = "stand-in" | "rqlite";
 
 export type Formed = {
   readonly plan: Plan;
-  /** What must not be; empty where all is well. */
-  readonly violations: readonly string[];
+  /** Whatever makes it more than one cluster. */
+  readonly doubles: readonly string[];
+  /** Who had not settled in time, in the agents' own words; null: all had. */
+  readonly unsettled: string | null;
   /** From the last start or SIGCONT of any agent until all had settled, 0 where they had before; null: they had not. */
   readonly settledMs: number | null;
 };
@@ -75,14 +77,13 @@ export async function form(plan: Plan, mode: Mode, beside: Beside): Promise<Form
     const traces = bodies.map((body) =>
       tracesOf(body.id, body.agent.dir, outcomes.get(body.id) ?? [], body.starts()),
     );
+    const told = (what: string) => `${planText(plan)}: ${what}`;
     return {
       plan,
-      violations: [
-        ...violationsIn(plan, traces),
-        ...apart,
-        ...(typeof settled === "number" ? [] : settled),
-      ].map((what) => `${planText(plan)}: ${what}`),
-      settledMs: typeof settled === "number" ? settled : null,
+      doubles: [...violationsIn(plan, traces), ...apart].map(told),
+      ...(typeof settled === "number"
+        ? { unsettled: null, settledMs: settled }
+        : { unsettled: told(settled), settledMs: null }),
     };
   } finally {
     over.abort();
@@ -146,7 +147,7 @@ async function strike(agent: Agent, { kind, afterMs, forMs }: Blow): Promise<voi
 }
 
 /** Until every agent has its outcome, and every stand-in was started: how long that took; else what each of them says. */
-async function settle(bodies: readonly Body[], sinceAt: number): Promise<number | readonly string[]> {
+async function settle(bodies: readonly Body[], sinceAt: number): Promise<number | string> {
   const deadlineMs = SETTLED_WITHIN_MS;
   try {
     const ends = await Promise.all(
@@ -171,9 +172,7 @@ async function settle(bodies: readonly Body[], sinceAt: number): Promise<number 
       );
       return `${id}: ${said}`;
     });
-    return [
-      `not settled after ${deadlineMs / 1_000} s (${reason(error)}): ${(await Promise.all(words)).join("; ")}`,
-    ];
+    return `not settled after ${deadlineMs / 1_000} s (${reason(error)}): ${(await Promise.all(words)).join("; ")}`;
   }
 }
 

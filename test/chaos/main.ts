@@ -36,7 +36,12 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 const command = (mode: ModeName, seed: number) =>
   `npm run chaos -- formation --mode ${mode} --seed ${seed} --runs 1${beside === "rqlite" ? " --db rqlite" : ""}`;
 
-if (positionals.join() !== "formation" || modes.length < names.length || Number.isNaN(first + most)) {
+if (
+  positionals.join() !== "formation" ||
+  modes.length < names.length ||
+  !["none", "rqlite"].includes(values.db) ||
+  Number.isNaN(first + most + lastMs)
+) {
   print(
     `usage: npm run chaos -- formation [--runs N | --seconds T] [--mode ${MODES.join()}] [--seed S] [--db rqlite]`,
   );
@@ -57,27 +62,29 @@ async function formations(name: ModeName): Promise<number> {
     while (done.length < most && performance.now() - began < lastMs) {
       const formed = await form(planOf(first + done.length), mode, beside);
       done.push(formed);
-      for (const what of formed.violations) print(`VIOLATION: ${what}\n  ${command(name, formed.plan.seed)}`);
+      for (const what of wrongIn(formed)) print(`VIOLATION: ${what}\n  ${command(name, formed.plan.seed)}`);
       if (values.verbose) print(`${name} seed ${formed.plan.seed}: ${formed.settledMs?.toFixed(0)} ms`);
     }
   } finally {
     await mode.end();
   }
   print(line(name, done, (performance.now() - began) / 1_000));
-  return done.filter(({ violations }) => violations.length > 0).length;
+  return done.filter((formed) => wrongIn(formed).length > 0).length;
+}
+
+function wrongIn({ doubles, unsettled }: Formed): readonly string[] {
+  return unsettled === null ? doubles : [...doubles, unsettled];
 }
 
 function line(name: ModeName, done: readonly Formed[], seconds: number): string {
   const times = (some: readonly Formed[]) =>
     some.flatMap(({ settledMs }) => (settledMs === null ? [] : [settledMs]));
   const p = (q: number, some: readonly Formed[]) => `p${q * 100} ${quantile(times(some), q).toFixed(0)}`;
-  const unsettled = done.filter(({ settledMs }) => settledMs === null).length;
-  const wrong = done.filter(
-    ({ violations, settledMs }) => violations.length > 0 && settledMs !== null,
-  ).length;
+  const unsettled = done.filter((formed) => formed.unsettled !== null).length;
+  const doubles = done.filter((formed) => formed.doubles.length > 0).length;
   const calm = done.filter(({ plan }) => plan.blow === null);
   return [
-    `${name}: ${done.length} formations in ${seconds.toFixed(0)} s, ${wrong} double clusters, ${unsettled} unsettled`,
+    `${name}: ${done.length} formations in ${seconds.toFixed(0)} s, ${doubles} double clusters, ${unsettled} unsettled`,
     `${p(0.5, done)}, ${p(0.99, done)} ms from the last start to all settled`,
     `${calm.length} of them undisturbed: ${p(0.5, calm)}, ${p(0.99, calm)} ms`,
     `load ${loadavg()[0]?.toFixed(1)}`,
