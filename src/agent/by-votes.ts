@@ -138,7 +138,9 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
       const isNews = peers.meet(from);
       // It is elsewhere now, and so is its database.
       if (isNews) answered = new Set([...answered].filter((incarnation) => incarnation !== from.incarnation));
-      if (isNews || (!isMember && isOurs)) register.wake(register.state().settled === null);
+      const forming = register.state().settled === null;
+      // Who belongs to a cluster has the answer for a node that waits, and no founder tells those who are none.
+      if (isNews || (!isMember && isOurs) || (forming && genesis_id !== null)) register.wake(forming);
       if (leader !== undefined && peers.claim(from, { leader, genesis: genesis_id })) options.heard();
     },
     vote: register.vote,

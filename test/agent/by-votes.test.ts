@@ -21,18 +21,24 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
+const NAMES = { key: "rollcall", nodeId: "n1", hostName: "host" };
+
 /** n1 after a restart: it belongs to g1, and remembers n2 and n3 where they were. `hellos`: who answers now, by address. */
 async function restarted(hellos: Map<string, Hello>) {
   const dir = join(tempDir("n1"), "data");
-  const names = { key: "rollcall", nodeId: "n1", hostName: "host" };
-  const dataDir = await openDataDir(dir, names, randomUUID);
+  const dataDir = await openDataDir(dir, NAMES, randomUUID);
   const record = sealedBy("n2", "g1", ["n1", "n2", "n3"]);
   const kept = { ...dataDir.identity.kept, incarnation: "n1-1", marker: record, opened: true };
   await dataDir.save(kept, null);
   await dataDir.close();
   const members = ["n2", "n3"].map((id) => memberOf(id, { genesis_id: "g1" }));
   writeFileSync(join(dir, "peers.json"), JSON.stringify({ v: 1, peers: [], members }));
-  const again = await openDataDir(dir, names, randomUUID);
+  return opened(hellos, dir);
+}
+
+/** n1 on a data directory. */
+async function opened(hellos: Map<string, Hello>, dir: string) {
+  const dataDir = await openDataDir(dir, NAMES, randomUUID);
   const clock = manualClock();
   const self = () => refTo("n1");
   const client = {
@@ -45,7 +51,7 @@ async function restarted(hellos: Map<string, Hello>) {
     close() {},
   };
   const peers = openPeers({
-    ...{ path: again.path("peers.json"), clock, client, log: silentLog, self, keepsMembers: true },
+    ...{ path: dataDir.path("peers.json"), clock, client, log: silentLog, self, keepsMembers: true },
   });
   await peers.load();
   const way = await openByVotes({
@@ -53,7 +59,7 @@ async function restarted(hellos: Map<string, Hello>) {
       ...{ key: "rollcall", nodeId: "n1", voter: true, expect: 3 },
       ...{ genesis: "auto", formation: "single", initialises: false },
     },
-    ...{ dataDir: again, dbDataDir: null, pacing: { clock, random: () => 0.5 }, uuid: randomUUID },
+    ...{ dataDir, dbDataDir: null, pacing: { clock, random: () => 0.5 }, uuid: randomUUID },
     ...{ log: silentLog, self, peers, client, mode: "static", ownAddress: self().agent_addr },
     ...{ part: () => silentLog, entry: () => memberOf("n1", { genesis_id: "g1" }) },
     onInit: async () => ({ ok: true }),
@@ -67,7 +73,7 @@ async function restarted(hellos: Map<string, Hello>) {
   closing.push(async () => {
     stop.abort();
     await running;
-    await again.close();
+    await dataDir.close();
   });
   return {
     way,
@@ -79,6 +85,25 @@ async function restarted(hellos: Map<string, Hello>) {
     },
   };
 }
+
+describe("a node that waits without a store", () => {
+  it("hears at once of the cluster that somebody it knows belongs to", async () => {
+    const hellos = new Map([["n2.test:4100", helloOf("n2")]]);
+    const { way, peers, run } = await opened(hellos, join(tempDir("n1"), "data"));
+    await run();
+    const untilAt = (at: string) =>
+      until(() => way.genesis.shown().phase.at === at, { deadlineMs: 5_000, what: `n1 to be ${at}` });
+    const rests = () => peers.contact("n2.test:4100")?.ok === true && way.genesis.nextTryMs() !== null;
+    await until(rests, { deadlineMs: 5_000, what: "n1 to have heard n2" });
+    await untilAt("waiting");
+    const marker = { genesis_id: "g1", birth: 1, record: sealedBy("n2", "g1", ["n2", "n3", "n4"]) };
+    hellos.set("n2.test:4100", helloOf("n2", { marker }));
+    const { id, incarnation, agent_addr } = refTo("n2");
+    // No time passes: whatever it does now, it does not by looking again by itself.
+    way.met({ v: 1, key: "rollcall", from: { id, incarnation, agent_addr }, genesis_id: "g1", leader: null });
+    await untilAt("open");
+  });
+});
 
 describe("who is there without a store", () => {
   it("is who has answered, not who is remembered, and nobody who says that it is elsewhere", async () => {
