@@ -80,7 +80,10 @@ export function votersWait(
       return {
         code: "founders",
         summary: `The founders are decided: ${listed(wait.founders.map((m) => m.id))}. This node joins once one of them has opened.`,
-        unblock: ["Nothing to do; or look at what they wait for: `rollcall explain` beside each."],
+        unblock: [
+          "Nothing to do; or look at what they wait for: `rollcall explain` beside each.",
+          "Where theirs names `rollcall genesis assume-lost`, run it here as well.",
+        ],
       };
     case "owner":
       return {
