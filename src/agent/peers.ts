@@ -211,6 +211,8 @@ export function openPeers(options: PeersOptions) {
           (now.get(o.id) !== o.incarnation && contacts.get(o.agent_addr)?.ok !== false),
       );
     },
+    /** Where an agent is, as it last said itself; null: not known. */
+    addressOf: (incarnation: string): string | null => others.get(incarnation)?.agent_addr ?? null,
     /** What went wrong when each was last asked, by incarnation. */
     problems(): ReadonlyMap<string, string> {
       const known = [...members, ...others.values()];

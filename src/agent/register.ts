@@ -1,7 +1,7 @@
 /** Agreeing among the agents: hearing everybody, and asking for and giving votes. */
 
 import type { State } from "../core/genesis-state.ts";
-import type { Hello } from "../core/model.ts";
+import type { Hello, MemberRef } from "../core/model.ts";
 import type { Polled } from "../core/proposer.ts";
 import { giveUp, step } from "../core/register.ts";
 import { type Effect, type Input, vote } from "../core/register-steps.ts";
@@ -67,13 +67,20 @@ export async function openRegister(options: RegisterOptions) {
     }
   };
 
-  const say = (address: string, message: Message, signal: AbortSignal): Promise<Reply | null> =>
-    withDeadline(clock, signal, HELLO_LIMIT_MS, `${message.kind} to ${address}`, (s) =>
+  /** Asks a founder where it is now: a set that was proposed before has the addresses of then. */
+  const say = (
+    { incarnation, agent_addr }: MemberRef,
+    message: Message,
+    signal: AbortSignal,
+  ): Promise<Reply | null> => {
+    const address = peers.addressOf(incarnation) ?? agent_addr;
+    return withDeadline(clock, signal, HELLO_LIMIT_MS, `${message.kind} to ${address}`, (s) =>
       client.say(address, message, s),
     ).catch((error: unknown) => {
       log.debug({ error: reason(error) }, "no vote");
       return null;
     });
+  };
 
   /** Ends when all have answered, when enough are in favour, or when each has had its time. */
   const poll = async (
@@ -85,10 +92,10 @@ export async function openRegister(options: RegisterOptions) {
     const inFavour = () =>
       [...replies.values()].filter((r) => r?.kind === "promise" || r?.kind === "accepted").length;
     const began = clock.now();
-    const asked = to.map(async ({ incarnation, agent_addr }) => {
-      const reply = await say(agent_addr, message, signal);
+    const asked = to.map(async (founder) => {
+      const reply = await say(founder, message, signal);
       if (reply !== null) took(clock.now() - began);
-      replies.set(incarnation, reply);
+      replies.set(founder.incarnation, reply);
       if (inFavour() >= needs && needs < to.length) enough.resolve();
     });
     await Promise.race([Promise.all(asked), enough.promise]);
@@ -105,7 +112,7 @@ export async function openRegister(options: RegisterOptions) {
     perform: (effect: Own, { impatient }: Standing, signal): Promise<Input> =>
       effect.type === "read" ? hear(impatient, signal) : poll(effect, signal),
     tell({ message, to }, signal) {
-      for (const { agent_addr } of to) void say(agent_addr, message, signal);
+      for (const founder of to) void say(founder, message, signal);
     },
     patienceMs({ on }) {
       if (on === "claimer") return TAKE_OVER_MS;

@@ -49,7 +49,10 @@ async function second(save: (write: () => Promise<void>) => Promise<void> = (wri
     alone: () => false,
     heard: () => {},
     client: { say: () => Promise.reject(new Error("unreachable")) },
-    peers: { askAll: async () => [...hellos].map(([id, more]) => helloOf(id, more)) } as never,
+    peers: {
+      askAll: async () => [...hellos].map(([id, more]) => helloOf(id, more)),
+      addressOf: () => null,
+    } as never,
   });
   const stop = new AbortController();
   const running = register.run(stop.signal);

@@ -51,8 +51,8 @@ describe("voters without a store", () => {
     expect(await last?.settled()).toMatchObject({ kind: "join", genesis_id: genesis });
   });
 
-  /** Three that have all accepted themselves as founders, of which nobody knows; then `c` loses its disk. */
-  async function lostVoter(key: string) {
+  /** Three that have all accepted themselves as founders, of which nobody knows, and are killed then. */
+  async function undecided(key: string) {
     const { agents, heal } = await losing(["a", "b", "c"], key, "accept");
     const [a, b, c] = agents;
     if (a === undefined || b === undefined || c === undefined) throw new Error("three agents");
@@ -61,10 +61,31 @@ describe("voters without a store", () => {
     await Promise.all(agents.map((agent) => agent.kill()));
     expect(agents.map((agent) => identityOf(agent).votes?.members.decided)).toEqual([null, null, null]);
     heal();
+    return { a, b, c };
+  }
+
+  /** The same, and `c` has lost its disk. */
+  async function lostVoter(key: string) {
+    const { a, b, c } = await undecided(key);
     const lost = identityOf(c).incarnation;
     await Promise.all([a.restart(), b.restart(), c.restart({ wipe: true })]);
     return { a, b, c, lost };
   }
+
+  it("go on with founders that may have been decided where all of them have other addresses now", async () => {
+    const key = freshKey();
+    const before = await undecided(key);
+    const places = await seatsFor(["a", "b", "c"]);
+    const agents = await Promise.all(
+      places.map(({ id, address, port }) =>
+        fleet.one(id, listing(places, key, 3), { dir: before[id as "a"].dir, address, port }),
+      ),
+    );
+    await oneGenesis(agents);
+    const { members } = (await agents[0]?.settled()) ?? {};
+    expect(members?.map((m) => m.agent_addr)).toEqual(places.map(({ at }) => at));
+  });
+
   const assume = (agent: Agent, key: string, ...more: string[]) =>
     rollcall(["genesis", "assume-lost", ...more, "-http-addr", agent.addr(), "-disco-key", key]);
 
