@@ -2,10 +2,11 @@
  * Agents without a store that are killed or stopped at every step: proxies between them know the step from the
  * messages that pass, and kill whoever is to die right there.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Agent } from "../support/agents.ts";
+import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
 import {
   behindProxies,
@@ -184,5 +185,36 @@ describe("agents with a list, hit at every step", () => {
       }
       expect(await oneGenesis(agents)).toBe(genesis);
     }
+  });
+
+  it("sets a half-initialised database aside, whoever creates the cluster then", async () => {
+    const dir = tempDir("init");
+    const hook = join(dir, "init.sh");
+    // The first run leaves half a database and hangs; every later one succeeds.
+    writeFileSync(
+      hook,
+      `#!/bin/sh\n[ -z "$(ls $1)" ] || exit 1\necho half >$1/data\nif [ -e ${dir}/again ]; then exit 0; fi\ntouch ${dir}/again\nexec sleep 60\n`,
+    );
+    chmodSync(hook, 0o755);
+    const all = await seatsFor(["a", "b", "c"]);
+    const list = listing(all, freshKey(), 3);
+    const agents = await Promise.all(
+      all.map(({ id, address, port }) => {
+        const db = join(dir, id);
+        mkdirSync(db);
+        const own = ["-db-data-dir", db, "-on-init", `${hook} ${db}`];
+        return fleet.one(id, [...list, ...own], { address, port });
+      }),
+    );
+    await until(() => existsSync(join(dir, "again")), { deadlineMs: 10_000, what: "the hook to run" });
+    const [creating] = agents.filter((agent) => identityOf(agent).stamp !== null);
+    for (const agent of agents.filter((one) => one !== creating))
+      expect((await agent.waitsFor("claimer")).summary).toContain(creating?.id);
+    await creating?.kill();
+    await creating?.restart();
+    await oneGenesis(agents);
+    const kinds = await Promise.all(agents.map(async (agent) => (await agent.settled()).kind));
+    expect(kinds.sort()).toEqual(["bootstrap", "join", "join"]);
+    expect(readdirSync(dir).filter((name) => name.startsWith(`${creating?.id}.discarded-`))).toHaveLength(1);
   });
 });
