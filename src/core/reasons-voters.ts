@@ -65,17 +65,7 @@ export function votersWait(
         unblock: ["Nothing to do while they come to an agreement; the agent tries again by itself."],
       };
     case "lost_voters":
-      return {
-        code: "lost_voters",
-        summary: `A set of founders may have been decided (${listed(wait.of.map((m) => m.id))}), and ${listed(wait.missing.map(named))} of it ${wait.missing.length === 1 ? "does" : "do"} not vote.`,
-        unblock: [
-          `Start ${listed(wait.missing.map((m) => m.id))} again with ${wait.missing.length === 1 ? "its" : "their"} -data-dir.`,
-          ...wait.missing.map(
-            (m) =>
-              `If ${m.id} is gone for good: run \`rollcall genesis assume-lost ${m.incarnation} -disco-key ${key} -confirm ${key}\` beside every other one of them.`,
-          ),
-        ],
-      };
+      return { code: "lost_voters", ...lostVoters(key, wait) };
     case "founders":
       return {
         code: "founders",
@@ -97,6 +87,20 @@ export function votersWait(
     default:
       return wait satisfies never;
   }
+}
+
+function lostVoters(key: string, { missing, of }: Extract<VotersWait, { on: "lost_voters" }>) {
+  const isOne = missing.length === 1;
+  return {
+    summary: `A set of founders may have been decided (${listed(of.map((m) => m.id))}), and ${listed(missing.map(named))} of it ${isOne ? "does" : "do"} not vote.`,
+    unblock: [
+      `Start ${listed(missing.map((m) => m.id))} again with ${isOne ? "its" : "their"} -data-dir.`,
+      ...missing.map(
+        (m) =>
+          `If ${m.id} is gone for good: run \`rollcall genesis assume-lost ${m.incarnation} -disco-key ${key} -confirm ${key}\` beside every other one of them.`,
+      ),
+    ],
+  };
 }
 
 /** Why the peers are not found, or do not answer, most telling first. */
