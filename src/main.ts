@@ -52,7 +52,18 @@ for (const stream of [process.stdout, process.stderr]) {
     if (error.code !== "EPIPE") throw error;
   });
 }
-process.exitCode = await run(io);
+process.exitCode = isTooOld(process.versions.node) ? refuseToRun() : await run(io);
+
+/** Below 22.19, as package.json says, what is missing would be found out only on the way. */
+function isTooOld(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major < 22 || (major === 22 && minor < 19);
+}
+
+function refuseToRun(): number {
+  io.stderr(`rollcall: needs Node 22.19 or newer; this is ${process.versions.node}\n`);
+  return 1;
+}
 
 async function checkProviderConfig(...[mode, value]: Parameters<ProviderCheck>): ReturnType<ProviderCheck> {
   const { Config } = await providers[mode]();

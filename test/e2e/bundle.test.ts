@@ -1,10 +1,11 @@
 /** The shipped bundle: what only bundling can break, which is every lazily loaded part. */
+import { spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { PROGRAM } from "../support/agents.ts";
 import { freePort } from "../support/loopback.ts";
-import { type Start, start } from "../support/processes.ts";
+import { inPath, type Start, start } from "../support/processes.ts";
 import { tempDir } from "../support/temp.ts";
 
 type Ended = { readonly code: number | null; readonly out: string; readonly err: string };
@@ -23,12 +24,33 @@ function file(name: string, text: string): string {
   return path;
 }
 
+/** A Node in PATH that is older than any we run on; null: none. */
+function oldNode(): string | null {
+  const folders = (process.env.PATH ?? "")
+    .split(delimiter)
+    .filter((folder) => !folder.includes("node_modules"));
+  const node = inPath("node", folders.join(delimiter));
+  if (node === null) return null;
+  const version = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout;
+  return Number(/^v(\d+)/.exec(version)?.[1] ?? 99) < 22 ? node : null;
+}
+
 describe("the bundle", () => {
   it("prints help and its version", async () => {
     expect(await rollcall("help")).toMatchObject({ code: 0, err: "" });
     expect(await rollcall("help", "genesis")).toMatchObject({ code: 0, err: "" });
     expect((await rollcall("version")).out).toMatch(/^rollcall \d+\.\d+\.\d+ \(node v\d+/);
   });
+
+  const old = oldNode();
+  it.runIf(old !== null)(
+    "says in one line that a Node is too old (skipped where PATH has none)",
+    async () => {
+      const { code, out, err } = await ended({ program: old ?? "", args: [PROGRAM, "version"] });
+      expect([code, out]).toEqual([1, ""]);
+      expect(err).toMatch(/^rollcall: needs Node 22\.19 or newer; this is [\d.]+\n$/);
+    },
+  );
 
   it("reads YAML, for -config and for -disco-config, and says where it is wrong", async () => {
     const config = file(
