@@ -2,9 +2,10 @@
 
 import { DB_DIR } from "./disk.ts";
 import type { Kind } from "./faults.ts";
-import type { Flags, SimNode } from "./node.ts";
+import type { SimNode } from "./node.ts";
 import type { Scene } from "./scene.ts";
 import { STORE } from "./store.ts";
+import { isVoting, strikeVoter, VOTE, type VotingBlow, votingBlows } from "./voting-blows.ts";
 
 const everywhere = [
   "cut one way",
@@ -29,11 +30,20 @@ const spare = [
   "node id used twice",
 ] as const satisfies Kind[];
 
+/** Which have the least occasion to take effect. */
+const seldom = [
+  "voter given up",
+  "voter given up",
+  "power failed at a vote",
+  "voter's id used twice",
+] as const satisfies VotingBlow[];
+
 export type Blow =
   | (typeof everywhere)[number]
   | (typeof stores)[number]
   | (typeof kept)[number]
-  | (typeof spare)[number];
+  | (typeof spare)[number]
+  | VotingBlow;
 
 /** Where something may be written and not synced. */
 const UNSYNCED = /^(?:db )?(?:write|sync) \S+(?:\.new|cluster|initialised)|^sync/;
@@ -41,19 +51,32 @@ const UNSYNCED = /^(?:db )?(?:write|sync) \S+(?:\.new|cluster|initialised)|^sync
 /** What happens in one schedule. */
 export function blowsFor({ world: { chance }, shape }: Scene): Blow[] {
   const stored = [...stores, ...(shape.wipes ? [...kept, ...kept] : spare)];
-  // Without a store, every new incarnation and every other expect leads to limit (c).
-  const from: readonly Blow[] = [...everywhere, ...(shape.mode === "store" ? stored : [])];
+  const from: readonly Blow[] = [
+    ...everywhere,
+    ...(shape.mode === "store" ? stored : [...votingBlows, ...seldom]),
+  ];
   return Array.from({ length: chance.whole(2, 8) }, () => chance.pick(from));
 }
 
-/** Does it, to somebody. */
-export function strike(scene: Scene, blow: Blow): void {
+/** It comes when a node is about to vote, which is a moment that few hit by chance. */
+export function strikeAtVote(scene: Scene, blow: Blow): void {
+  const { chance } = scene.world;
+  const node = chance.pick(scene.nodes);
+  node.strikeAt(chance.whole(1, 40), VOTE, () => strike(scene, blow, node));
+}
+
+/** Does it, to this node or to somebody. */
+export function strike(scene: Scene, blow: Blow, at: SimNode | null = null): void {
   const { world, store, nodes, shape } = scene;
   const { time, chance, count } = world;
   if (scene.healed) return;
-  const node = chance.pick(nodes);
+  const node = at ?? chance.pick(nodes);
   const { host } = node.flags();
   world.note("blow", `${blow} ${node.name}`);
+  if (isVoting(blow)) {
+    strikeVoter(scene, node, blow);
+    return;
+  }
   switch (blow) {
     case "cut one way":
     case "cut both ways": {
@@ -129,13 +152,16 @@ export function strike(scene: Scene, blow: Blow): void {
       node.stop();
       return;
     case "restarted elsewhere":
-      restart(scene, node, { host: `10.0.${chance.whole(1, 200)}.${chance.whole(1, 200)}` }, blow);
+      count(blow);
+      node.restart({ host: `10.0.${chance.whole(1, 200)}.${chance.whole(1, 200)}` });
       return;
     case "restarted with another expect":
-      restart(scene, node, { expect: shape.expect + (chance.is(0.5) ? 1 : -1) || 1 }, blow);
+      count(blow);
+      node.restart({ expect: shape.expect + (chance.is(0.5) ? 1 : -1) || 1 });
       return;
     case "restarted as a non-voter":
-      restart(scene, node, { voter: false }, blow);
+      count(blow);
+      node.restart({ voter: false });
       return;
     case "node id used twice":
       count(blow);
@@ -144,12 +170,6 @@ export function strike(scene: Scene, blow: Blow): void {
     default:
       blow satisfies never;
   }
-}
-
-function restart({ world }: Scene, node: SimNode, change: Partial<Flags>, blow: Blow): void {
-  world.count(blow);
-  node.kill(false);
-  node.start(change);
 }
 
 function cutFor({ network, world }: Scene, ways: readonly string[][], ms: number): void {

@@ -35,8 +35,12 @@ export const DB_DIR = "/db";
 
 const STANDING: Standing = { dev: 1, mode: 0o700, uid: 0, gid: 0 };
 
-/** A disk with the directories given, each in `/`. `failed` is told when a full disk has failed a write. */
-export function virtualDisk(chance: Chance, directories: readonly string[], failed: () => void): VirtualDisk {
+/** A disk with the directories given, each in `/`. `failed` is told what a full disk has failed to write. */
+export function virtualDisk(
+  chance: Chance,
+  directories: readonly string[],
+  failed: (path: string, text: string) => void,
+): VirtualDisk {
   let full = false;
   const root = directory();
   for (const name of directories) root.names.set(name, directory());
@@ -63,9 +67,9 @@ export function virtualDisk(chance: Chance, directories: readonly string[], fail
     edit(above.names, basename(path));
     above.since.push(new Map(above.names));
   };
-  const room = (path: string) => {
+  const room = (path: string, text = "") => {
     if (!full) return;
-    failed();
+    failed(path, text);
     throw fault("ENOSPC", path);
   };
 
@@ -76,7 +80,7 @@ export function virtualDisk(chance: Chance, directories: readonly string[], fail
         turn(`write ${path}`, () => {
           let found = find(path);
           if (found === undefined) {
-            room(path);
+            room(path, text);
             found = { kind: "file", text: "", durable: "" };
             const made = found;
             change(path, (names, name) => names.set(name, made));
@@ -84,7 +88,7 @@ export function virtualDisk(chance: Chance, directories: readonly string[], fail
           if (found.kind === "directory") throw fault("EISDIR", path);
           // Of a text that does not fit, the beginning is there.
           found.text = full ? text.slice(0, Math.floor(chance.next() * text.length)) : text;
-          room(path);
+          room(path, text);
         }),
       sync: (path) =>
         turn(`sync ${path}`, () => {

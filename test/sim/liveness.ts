@@ -5,12 +5,16 @@ import type { SimNode } from "./node.ts";
 import { identityOn } from "./oracle.ts";
 import { flagsOf, type Scene } from "./scene.ts";
 import { STORE } from "./store.ts";
+import { canAgree } from "./votes.ts";
 
 /**
  * After healing, in virtual milliseconds: the 10 s of B4 on top of what may have to lapse first, a dead node's lease
  * (10 s), a dead claimer's silence (15 s), a write that is still on its way (12 s), and the retries in between.
  */
 export const HORIZON_MS = 60_000;
+
+/** A core that does not suffice after this time is left alone: it owes nothing, and has had time to do wrong. */
+export const HOPELESS_MS = 16_000;
 
 export type Demand = {
   /** Whether a genesis must open. */
@@ -79,7 +83,8 @@ export function missingOf(scene: Scene, core: readonly SimNode[]): string[] {
   return unsettled.filter((node) => !twice.has(node.flags().id)).map((node) => node.name);
 }
 
-function isSufficient({ store, nodes, shape }: Scene, core: readonly SimNode[]): boolean {
+function isSufficient(scene: Scene, core: readonly SimNode[]): boolean {
+  const { store, nodes, shape } = scene;
   const text = store.genesis();
   const decoded = text === null ? null : decode(GenesisRecord, text);
   const record = decoded?.ok ? decoded.value : null;
@@ -92,14 +97,13 @@ function isSufficient({ store, nodes, shape }: Scene, core: readonly SimNode[]):
         identityOn(node)?.marker?.genesis_id === record.genesis_id,
     );
   }
-  // Without a store the member set is agreed on by all of it; whom it has taken in, the others cannot know.
-  if (shape.mode === "names")
-    return core.some(holds) || core.filter((node) => node.flags().voter).length === shape.voters;
+  const twice = twins({ nodes });
+  const voters = core.filter((node) => node.flags().voter && !twice.has(node.flags().id)).length;
+  if (shape.mode === "names") return canAgree(scene, core, voters);
   if (nodes.some(holds)) return core.some(holds);
   // A record made with another -bootstrap-expect waits for an operator.
   if (record !== null && record.expect !== shape.expect) return false;
-  const twice = twins({ nodes });
-  return core.filter((node) => node.flags().voter && !twice.has(node.flags().id)).length >= shape.expect;
+  return voters >= shape.expect;
 }
 
 /** Node ids that two machines have: neither may be counted, and one of them joins nothing. */

@@ -36,7 +36,8 @@ process.exitCode = sum.violations.length === 0 && rare.length === 0 ? 0 : 1;
 async function here(): Promise<Summary> {
   const all = noResults();
   const mutant = mutants[values.mutant ?? ""];
-  const program = mutant === undefined ? {} : { program: await mutantProgram(mutant) };
+  const program =
+    mutant === undefined ? {} : { program: await mutantProgram(mutant), mode: mutant.mode ?? null };
   for (let seed = first; seed < first + schedules; seed++) {
     const result = await runSchedule({ seed, ...program, ...(values.trace ? { print } : {}) });
     addResult(all, result);

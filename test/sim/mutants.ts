@@ -13,6 +13,8 @@ export type Mutant = {
   /** Occurs once in the file. */
   readonly find: string;
   readonly replace: string;
+  /** Only agents in this mode do that: it is looked for among them. */
+  readonly mode?: "store" | "names";
   /** What the simulator says of it. */
   readonly caughtAs: RegExp;
 };
@@ -78,6 +80,67 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: `await withDeadline(pacing.clock, farewell, FAREWELL_MS, "deregister"`,
     replace: `await withDeadline(pacing.clock, farewell, 3_600_000, "deregister"`,
     caughtAs: /runs on/,
+  },
+  "a vote is given before it is on disk": {
+    mode: "names",
+    file: "agent/agreement.ts",
+    find: "if (next.kept !== before) await save(null);",
+    replace: "if (next.kept !== before) void save(null).catch(() => {});",
+    caughtAs: /votes before its vote is on disk/,
+  },
+  "two saves at once overtake each other": {
+    mode: "names",
+    file: "agent/agreement.ts",
+    find: "    last = last.then(write, write);\n    return last;",
+    replace: "    return write();",
+    caughtAs: /ended by itself|takes back what it has promised/,
+  },
+  "nobody waits for its own save": {
+    file: "agent/agreement.ts",
+    find: "        await save(effect.aside);",
+    replace: "        void save(effect.aside).catch(() => {});",
+    caughtAs: /before (?:its marker|its vote|that) is on disk/,
+  },
+  "an answer that never came is a vote": {
+    mode: "names",
+    file: "agent/register.ts",
+    find: "      replies.set(incarnation, reply);",
+    replace: `      replies.set(incarnation, reply ?? (message.kind === "prepare" ? { kind: "promise", accepted: null, lost: [] } : { kind: "accepted" }));`,
+    caughtAs: /opens \S+ beside/,
+  },
+  "a marker is told of before it is on disk": {
+    mode: "names",
+    file: "core/genesis-state.ts",
+    find: `const isSynced = opened || state.phase.at !== "saving";`,
+    replace: "const isSynced = true;",
+    caughtAs: /tells of its marker before that is on disk/,
+  },
+  "votes are forgotten at a restart": {
+    mode: "names",
+    file: "agent/identity.ts",
+    find: "kept: { incarnation, claim, stamp, marker, opened, votes } };",
+    replace: "kept: { incarnation, claim, stamp, marker, opened, votes: votes && null } };",
+    caughtAs: /takes back what it has promised/,
+  },
+  "a database that is gone is no new node": {
+    file: "core/genesis-steps.ts",
+    find: `  return data === "empty" && hadData(rules, kept) ? renew(state, fresh) : read(state);`,
+    replace: "  return read(state);",
+    caughtAs: /has no data/,
+  },
+  "a rejection that tells of founders is always news": {
+    mode: "names",
+    file: "core/register.ts",
+    find: "return reply.marker !== null || (ofMembers ? reply.decided : reply.founding) !== null;",
+    replace: "return reply.marker !== null || reply.decided !== null;",
+    caughtAs: /runs hot|not settled/,
+  },
+  "a decision that others tell wakes nobody": {
+    mode: "names",
+    file: "agent/register.ts",
+    find: "        agreement.wake();\n      return reply;",
+    replace: "        return reply;\n      return reply;",
+    caughtAs: /not settled/,
   },
 };
 

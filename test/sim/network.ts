@@ -8,8 +8,13 @@ import type { Answer, Ask, Client } from "../../src/lib/request.ts";
 import type { Life } from "./life.ts";
 import type { World } from "./world.ts";
 
-/** A process that listens. `host` is where it is. */
-export type Server = { readonly host: string; readonly life: Life; readonly app: Hono };
+/** A process that listens. `host` is where it is; `gives` is told each answer before it leaves. */
+export type Server = {
+  readonly host: string;
+  readonly life: Life;
+  readonly app: Hono;
+  readonly gives: (ask: Ask, answer: Answer) => void;
+};
 
 export type Network = {
   /** The way of one process to all others. */
@@ -19,8 +24,8 @@ export type Network = {
   cut(from: string, to: string): void;
   heal(from: string, to: string): void;
   isCut(from: string, to: string): boolean;
-  /** Asks a process from its own machine; null where nobody listens. Waits while it is stopped. */
-  askHere(host: string, path: string): Promise<Answer | null>;
+  /** Asks a process from its own machine; null where nobody listens. Waits while it is stopped. With a body: POST. */
+  askHere(host: string, path: string, body?: string): Promise<Answer | null>;
 };
 
 export function virtualNetwork(world: World): Network {
@@ -74,6 +79,8 @@ export function virtualNetwork(world: World): Network {
           return carry(host, from, false, () => fail(`connect ECONNREFUSED ${host}:${port}`));
         server.life.reach(() => {
           void answerOf(server, from, ask).then((answer) => {
+            if (!server.life.isAlive()) return;
+            server.gives(ask, answer);
             if (!server.life.step(`answered ${from}`) || !first) return;
             if (drawn.replyLost) count("reply lost");
             carry(host, from, drawn.replyLost, () => {
@@ -108,16 +115,20 @@ export function virtualNetwork(world: World): Network {
     cut: (from, to) => void cuts.add(`${from}>${to}`),
     heal: (from, to) => void cuts.delete(`${from}>${to}`),
     isCut,
-    askHere(host, path) {
+    askHere(host, path, body) {
       const server = servers.get(`${host}:4100`);
       if (server === undefined || !server.life.isAlive()) return Promise.resolve(null);
-      const ask = { method: "GET", host, port: 4100, path, signal: new AbortController().signal } as const;
+      const to = { host, port: 4100, path, signal: new AbortController().signal };
+      const ask: Ask = body === undefined ? { ...to, method: "GET" } : { ...to, method: "POST", body };
       return new Promise((resolve, reject) =>
-        server.life.reach(() => void answerOf(server, host, ask).then(resolve, reject)),
+        server.life.reach(() => void answerOf(server, HERE, ask).then(resolve, reject)),
       );
     },
   };
 }
+
+/** Where a call from the machine itself comes from. */
+const HERE = "127.0.0.1";
 
 /** What the routes answer, as the caller gets it: nothing but bytes. */
 async function answerOf(

@@ -9,10 +9,11 @@ import type { Outcome } from "../../src/core/model.ts";
 import type { Provider } from "../../src/core/provider.ts";
 import { codeOf, reason } from "../../src/lib/errors.ts";
 import type { Disk } from "../../src/lib/files.ts";
+import type { Answer, Ask } from "../../src/lib/request.ts";
 import { DATA_DIR, DB_DIR, type VirtualDisk, virtualDisk } from "./disk.ts";
 import { beginLife, type Life } from "./life.ts";
 import type { Network } from "./network.ts";
-import type { Oracle } from "./oracle.ts";
+import { hasVoted, IDENTITY_FILE, type Oracle } from "./oracle.ts";
 import type { World } from "./world.ts";
 
 /** The agent as it is shipped, or a mutant of it. */
@@ -37,6 +38,8 @@ export type Place = {
   readonly program: Program;
   readonly mode: "store" | "names";
   readonly openProvider: (host: string, life: Life) => Provider;
+  /** An agent has made the names in its data directory durable: who it is from now on, it is for good. */
+  readonly kept: (node: SimNode) => void;
 };
 
 export type SimNode = {
@@ -50,10 +53,14 @@ export type SimNode = {
   start(change?: Partial<Flags>): void;
   /** SIGKILL, or with `power` the whole machine. */
   kill(power: boolean): void;
+  /** Its operator kills it, and starts it with other flags. */
+  restart(change: Partial<Flags>): void;
   /** SIGTERM. */
   stop(): void;
   /** It is killed at the n-th point from now that is named so. */
   killAt(points: number, power: boolean, where?: RegExp): void;
+  /** Something else happens to it at the n-th such point. */
+  strikeAt(points: number, where: RegExp, then: () => void): void;
   /** The genesis that this life of the agent has settled on. */
   settled(): Outcome | null;
   /** Why the agent ended by itself, and has not been started again; null: it has not. */
@@ -67,20 +74,25 @@ const INIT_FILE = `${DB_DIR}/initialised`;
 export function simNode(place: Place, name: string, given: Flags, again: (node: SimNode) => void): SimNode {
   const { world, network, oracle } = place;
   const { time, chance, note, count } = world;
-  const disk = virtualDisk(chance, ["data", "db"], () => count("disk full"));
+  const disk = virtualDisk(chance, ["data", "db"], (path, text) => {
+    diskFailed = true;
+    count(path === `${IDENTITY_FILE}.new` && hasVoted(text) ? "disk full at a vote" : "disk full");
+  });
   let flags = given;
   let life: Life | null = null;
   let stopping = new AbortController();
   let outcome: Outcome | null = null;
-  let left: { points: number; readonly power: boolean; readonly where: RegExp } | null = null;
+  /** What is to happen to it, and at how many more points that are named so. */
+  let left: { points: number; readonly where: RegExp; readonly then: () => void }[] = [];
   let ended: string | null = null;
+  /** In this life. */
+  let diskFailed = false;
 
   const end = (how: string) => {
     note("end", `${name} ${how}`);
     life?.kill();
     life = null;
     outcome = null;
-    left = null;
   };
   const fail = () => {
     const { torn, lost } = disk.fail();
@@ -98,6 +110,7 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
       if (life !== null) return;
       flags = { ...flags, ...change };
       ended = null;
+      diskFailed = false;
       note("start", `${name} ${JSON.stringify(flags)}`);
       let silent = true;
       const mine = beginLife(time, (what) => {
@@ -105,9 +118,13 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
           silent = false;
           oracle.speaks(node);
         }
-        if (left === null || life !== mine || !left.where.test(what)) return;
-        left.points -= 1;
-        if (left.points <= 0) node.kill(left.power);
+        for (const one of left) {
+          if (life !== mine || !one.where.test(what)) continue;
+          one.points -= 1;
+          if (one.points > 0) continue;
+          left = left.filter((other) => other !== one);
+          one.then();
+        }
       });
       life = mine;
       stopping = new AbortController();
@@ -120,6 +137,10 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
       if (power) fail();
       again(node);
     },
+    restart(change) {
+      node.kill(false);
+      node.start(change);
+    },
     stop() {
       if (life === null || stopping.signal.aborted) return;
       count("told to stop");
@@ -127,7 +148,10 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
       stopping.abort();
     },
     killAt(points, power, where = /./) {
-      left = { points, power, where };
+      node.strikeAt(points, where, () => node.kill(power));
+    },
+    strikeAt(points, where, then) {
+      left = [...left, { points, where, then }];
     },
     settled: () => outcome,
     ended: () => ended,
@@ -135,7 +159,7 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
 
   const run = async (mine: Life, stop: AbortSignal) => {
     const { host } = flags;
-    const deps = depsOf(place, { mine, host, disk, hook });
+    const deps = depsOf(place, { node, mine, host, hook });
     void beside(mine, host);
     const how = await place.program.runAgent(configOf(flags, place.mode), deps, stop).then(
       ({ by }) => ({ by, threw: null }),
@@ -144,7 +168,7 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
     if (life !== mine) return;
     end(how.threw === null ? how.by : reason(how.threw));
     ended = how.threw === null ? null : reason(how.threw);
-    if (how.threw !== null) oracle.threw(node, how.threw);
+    if (how.threw !== null) oracle.threw(node, how.threw, diskFailed);
     again(node);
   };
 
@@ -204,24 +228,34 @@ async function makeDbDir(files: Disk): Promise<void> {
 }
 
 type Own = {
+  readonly node: SimNode;
   readonly mine: Life;
   readonly host: string;
-  readonly disk: VirtualDisk;
   readonly hook: (life: Life, payload: unknown) => Promise<HookResult>;
 };
 
 /** The world as one life of an agent is given it. */
-function depsOf({ world, network, openProvider }: Place, { mine, host, disk, hook }: Own): AgentDeps {
+function depsOf(
+  { world, network, oracle, openProvider, kept }: Place,
+  { node, mine, host, hook }: Own,
+): AgentDeps {
   const { chance } = world;
   return {
     machine: {
-      disk: disk.open((what, effect) => {
+      disk: node.disk.open((what, effect) => {
         if (!/^(?:read|list|look)/.test(what)) world.note("disk", `${host} ${what}`);
-        return mine.perform(what, chance.between(0.1, 4), effect);
+        return mine.perform(what, chance.between(0.1, 4), () => {
+          const value = effect();
+          if (what === `sync ${DATA_DIR}`) kept(node);
+          return value;
+        });
       }),
       lock: async () => async () => {},
       async listen({ app }) {
-        const close = network.listen({ host, life: mine, app });
+        const gives = ({ path, body = "" }: Ask, answer: Answer) => {
+          if (answer.status === 200) oracle.says(node, mine, path, body, answer.body);
+        };
+        const close = network.listen({ host, life: mine, app, gives });
         return { port: 4100, renew() {}, close: async () => close() };
       },
       openClient: () => network.openClient(host, mine),

@@ -8,6 +8,8 @@ export type Summary = {
   events: number;
   /** Schedules in which a cluster formed. */
   formed: number;
+  /** Schedules that ended at a limit of what can be promised. */
+  limited: number;
   live: number;
   /** Of these, with a core that had to form one, and that did. */
   demanded: number;
@@ -23,7 +25,7 @@ export type Summary = {
 /** Nothing yet. */
 export function noResults(): Summary {
   return {
-    ...{ schedules: 0, events: 0, formed: 0, live: 0, demanded: 0, settled: 0 },
+    ...{ schedules: 0, events: 0, formed: 0, limited: 0, live: 0, demanded: 0, settled: 0 },
     ...{ settledAfterMs: [], hit: {}, times: {}, violations: [] },
   };
 }
@@ -32,6 +34,7 @@ export function addResult(sum: Summary, result: Result): void {
   sum.schedules += 1;
   sum.events += result.events;
   sum.formed += result.formed > 0 ? 1 : 0;
+  sum.limited += result.limited ? 1 : 0;
   sum.live += result.demand === null ? 0 : 1;
   sum.demanded += result.demand?.sufficient ? 1 : 0;
   if (result.settledAfterMs !== null) {
@@ -46,7 +49,7 @@ export function addResult(sum: Summary, result: Result): void {
 }
 
 export function addSummary(sum: Summary, other: Summary): void {
-  for (const name of ["schedules", "events", "formed", "live", "demanded", "settled"] as const)
+  for (const name of ["schedules", "events", "formed", "limited", "live", "demanded", "settled"] as const)
     sum[name] += other[name];
   sum.settledAfterMs.push(...other.settledAfterMs);
   for (const row of ["hit", "times"] as const)
@@ -68,7 +71,7 @@ export function report(sum: Summary, seconds: number): string[] {
   return [
     `${sum.schedules} schedules in ${seconds.toFixed(0)} s, ${(sum.schedules / seconds).toFixed(1)} a second, ` +
       `${Math.round(sum.events / Math.max(1, sum.schedules))} events each`,
-    `a cluster formed in ${sum.formed} (${share(sum.formed, sum.schedules)})`,
+    `a cluster formed in ${sum.formed} (${share(sum.formed, sum.schedules)}); ${sum.limited} ended at limit (c)`,
     `liveness: ${sum.live} healed, ${sum.demanded} with a sufficient core, ${sum.settled} of these settled; ` +
       `after ${at(0.5)} s (median), ${at(0.99)} s (99 %), ${at(1)} s at most`,
     "faults: schedules hit, times in all",

@@ -1,4 +1,5 @@
 /** All that is in one simulated world, for those who make it go wrong, and right again. */
+import type { Electorate } from "./electorate.ts";
 import type { Network } from "./network.ts";
 import type { Flags, SimNode } from "./node.ts";
 import type { Oracle } from "./oracle.ts";
@@ -26,6 +27,7 @@ export type Scene = {
   readonly network: Network;
   readonly store: VirtualStore;
   readonly oracle: Oracle;
+  readonly electorate: Electorate;
   readonly shape: Shape;
   readonly nodes: readonly SimNode[];
   /** Machines that nobody starts again. */

@@ -3,13 +3,15 @@ import { runAgent } from "../../src/agent/agent.ts";
 // The agent loads it when it starts: nothing simulated waits for the machine.
 import "../../src/databases/none.ts";
 import type { Explanation } from "../../src/core/explain.ts";
-import { blowsFor, strike } from "./blows.ts";
+import { type Blow, blowsFor, strike, strikeAtVote } from "./blows.ts";
+import { openElectorate } from "./electorate.ts";
 import type { Kind, Weather } from "./faults.ts";
 import type { Life } from "./life.ts";
-import { type Demand, demandOf, HORIZON_MS, heal, missingOf } from "./liveness.ts";
+import { type Demand, demandOf, HOPELESS_MS, HORIZON_MS, heal, missingOf } from "./liveness.ts";
 import { virtualNames } from "./names.ts";
 import { virtualNetwork } from "./network.ts";
 import { type Place, type Program, type SimNode, simNode } from "./node.ts";
+import { attend } from "./operator.ts";
 import { openOracle } from "./oracle.ts";
 import { flagsOf, type Scene, type Shape } from "./scene.ts";
 import { virtualStore } from "./store.ts";
@@ -19,6 +21,8 @@ export type Options = {
   readonly seed: number;
   /** The agent as it is shipped, where nothing else is given. */
   readonly program?: Program;
+  /** Null, or nothing: it is drawn. */
+  readonly mode?: Shape["mode"] | null;
   /** Gets every line of the trace. */
   readonly print?: (line: string) => void;
 };
@@ -35,6 +39,8 @@ export type Result = {
   /** From healing until all who had to had settled, in virtual milliseconds. */
   readonly settledAfterMs: number | null;
   readonly events: number;
+  /** It ended before its time, where a limit of what can be promised was met. */
+  readonly limited: boolean;
 };
 
 /** What those who were told to stop are given at the end. */
@@ -43,14 +49,15 @@ const LAST_STOPS_MS = 13_000;
 const MOST_EVENTS = 400_000;
 
 /** Runs the schedule of one seed. */
-export async function runSchedule({ seed, program = { runAgent }, print }: Options): Promise<Result> {
+export async function runSchedule(options: Options): Promise<Result> {
+  const { seed, program = { runAgent }, mode = null, print } = options;
   const trace = newWorld(seed, print ?? null);
   const world: World = { ...trace.world, isCut: (from, to) => network.isCut(from, to) };
   const network = virtualNetwork(world);
   const { time, chance, note } = world;
   const store = virtualStore(world);
   const oracle = openOracle(world);
-  const shape = shapeOf(world);
+  const shape = shapeOf(world, mode);
   note("shape", JSON.stringify(shape));
   const again = (node: SimNode) => {
     if (!scene.gone.has(node)) time.after(chance.between(20, scene.healed ? 500 : 4_000), () => node.start());
@@ -58,12 +65,17 @@ export async function runSchedule({ seed, program = { runAgent }, print }: Optio
   const names = virtualNames(world, () => nodes.map((node) => node.flags().host));
   const openProvider = (host: string, life: Life) =>
     shape.mode === "store" ? store.open(host, life) : names.open(life);
-  const place: Place = { world, network, oracle, program, mode: shape.mode, openProvider };
+  const electorate = openElectorate(shape, () => nodes);
+  const kept = (node: SimNode) => {
+    electorate.enters(node);
+    oracle.kept(node);
+  };
+  const place: Place = { world, network, oracle, program, mode: shape.mode, openProvider, kept };
   const nodes: SimNode[] = Array.from({ length: shape.voters + shape.nonVoters }, (_, at) =>
     simNode(place, `m${at + 1}`, flagsOf(shape, at), again),
   );
   const scene: Scene = {
-    ...{ world, network, store, oracle, shape, nodes, gone: new Set(), healed: false },
+    ...{ world, network, store, oracle, electorate, shape, nodes, gone: new Set(), healed: false },
     add(flags) {
       const node = simNode(place, `m${nodes.length + 1}`, flags, again);
       nodes.push(node);
@@ -73,9 +85,11 @@ export async function runSchedule({ seed, program = { runAgent }, print }: Optio
   setWeather(world);
   for (const node of nodes)
     time.after(chance.is(0.7) ? chance.between(0, 300) : chance.between(0, 5_000), () => node.start());
-  for (const blow of blowsFor(scene)) time.after(atMs(world, shape), () => strike(scene, blow));
+  for (const blow of blowsFor(scene))
+    if (shape.mode === "names" && chance.is(0.4)) strikeAtVote(scene, blow);
+    else time.after(atMs(world, shape, blow), () => strike(scene, blow));
 
-  const bad = () => oracle.violations().length > 0;
+  const bad = () => oracle.violations().length > 0 || electorate.isOver();
   let events = await time.run(shape.chaosMs, bad);
   let demand: Demand | null = null;
   let settledAfterMs: number | null = null;
@@ -83,7 +97,10 @@ export async function runSchedule({ seed, program = { runAgent }, print }: Optio
     const core = heal(scene);
     const healedMs = time.now();
     const settled = () => missingOf(scene, core).length === 0 && demandOf(scene, core).sufficient;
-    events += await time.run(healedMs + HORIZON_MS, () => bad() || settled());
+    attend(scene, core);
+    events += await time.run(healedMs + HOPELESS_MS, () => bad() || settled());
+    if (!settled() && demandOf(scene, core).sufficient)
+      events += await time.run(healedMs + HORIZON_MS, () => bad() || settled());
     demand = demandOf(scene, core);
     if (settled()) settledAfterMs = time.now() - healedMs;
     else if (demand.sufficient && !bad()) await complain(scene, demand);
@@ -95,20 +112,24 @@ export async function runSchedule({ seed, program = { runAgent }, print }: Optio
   for (const node of nodes) node.life()?.kill();
   const { counts } = trace;
   const formed = oracle.opened().length;
+  const limited = electorate.isOver();
   return {
     ...{ seed, hash: trace.hash(), counts, violations: oracle.violations(), formed },
-    ...{ demand, settledAfterMs, events },
+    ...{ demand: limited ? null : demand, settledAfterMs, events, limited },
   };
 }
 
-function shapeOf({ chance }: World): Shape {
-  const mode = chance.is(0.35) ? "names" : "store";
+function shapeOf({ chance }: World, given: Shape["mode"] | null): Shape {
+  const drawn = chance.is(0.4) ? "names" : "store";
+  const mode = given ?? drawn;
   const expect = mode === "store" && chance.is(0.15) ? 1 : chance.whole(2, 4);
   const wipes = mode === "store" && chance.is(0.3);
   const nonVoters = chance.is(0.3) ? 1 : 0;
   const most = 6 - nonVoters;
   const spare =
-    mode === "store" ? Math.max(3, expect + chance.whole(0, 2)) : expect + chance.whole(0, expect - 1);
+    mode === "store"
+      ? Math.max(3, expect + chance.whole(0, 2))
+      : expect + (chance.is(0.5) ? 0 : chance.whole(0, expect - 1));
   const voters = wipes ? expect : Math.min(most, spare);
   const formation = chance.is(0.5) ? "single" : "symmetric";
   return {
@@ -129,7 +150,8 @@ function setWeather({ chance, weather }: World): void {
 }
 
 /** Most of what matters happens while the cluster forms, which takes less than a second. */
-function atMs({ chance }: World, { chaosMs }: Shape): number {
+function atMs({ chance }: World, { chaosMs }: Shape, blow: Blow): number {
+  if (blow.endsWith("at a vote") || blow === "voter's database wiped") return chance.between(0, 300);
   if (chance.is(0.15)) return 0;
   return chance.is(0.6) ? chance.between(0, 2_500) : chance.between(0, chaosMs);
 }

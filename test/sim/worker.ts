@@ -17,7 +17,8 @@ const programs = new Map<string, Promise<Program>>();
 
 parentPort?.on("message", async ({ from, to, mutant }: Order) => {
   const sum = noResults();
-  const program = mutant === null ? {} : { program: await programOf(mutant) };
+  const { mode = null } = mutants[mutant ?? ""] ?? {};
+  const program = mutant === null ? {} : { program: await programOf(mutant), mode };
   for (let seed = from; seed < to; seed++) addResult(sum, await runSchedule({ seed, ...program }));
   parentPort?.postMessage(sum);
 });
