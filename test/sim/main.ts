@@ -1,6 +1,7 @@
 /**
  * `npm run sim -- --seed S --schedules N`: N simulated schedules from seed S on, over two threads. With `--seconds T`
- * as many as that time gives; `--trace` prints all that happens in them; `--mutant NAME` runs another agent. Exits
+ * as many as that time gives; `--trace` prints all that happens in them; `--mode names` (or `store`) has only those;
+ * `--mutant NAME` runs another agent, in the mode that it is wrong in. Exits
  * with 1 after a violation, or where a kind of fault took effect in fewer schedules than `--least`.
  */
 import { parseArgs } from "node:util";
@@ -17,12 +18,18 @@ const { values } = parseArgs({
     seconds: { type: "string" },
     least: { type: "string", default: "0" },
     mutant: { type: "string" },
+    mode: { type: "string" },
     trace: { type: "boolean", default: false },
   },
 });
 const first = Number(values.seed);
 const untilMs = values.seconds === undefined ? Infinity : Number(values.seconds) * 1_000;
 const schedules = Number(values.schedules ?? (values.seconds === undefined ? 200 : Infinity));
+
+const mode =
+  values.mode === "store" || values.mode === "names"
+    ? values.mode
+    : (mutants[values.mutant ?? ""]?.mode ?? null);
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const began = performance.now();
@@ -36,10 +43,9 @@ process.exitCode = sum.violations.length === 0 && rare.length === 0 ? 0 : 1;
 async function here(): Promise<Summary> {
   const all = noResults();
   const mutant = mutants[values.mutant ?? ""];
-  const program =
-    mutant === undefined ? {} : { program: await mutantProgram(mutant), mode: mutant.mode ?? null };
+  const program = mutant === undefined ? {} : { program: await mutantProgram(mutant) };
   for (let seed = first; seed < first + schedules; seed++) {
-    const result = await runSchedule({ seed, ...program, ...(values.trace ? { print } : {}) });
+    const result = await runSchedule({ seed, mode, ...program, ...(values.trace ? { print } : {}) });
     addResult(all, result);
     print(`seed ${seed}: trace ${result.hash}, ${result.events} events, ${result.formed} formed`);
   }
@@ -50,9 +56,11 @@ function threads(): Promise<Summary> {
   return runThreads({
     first,
     schedules,
+    mode,
     mutant: values.mutant ?? null,
     done(block) {
-      for (const { seed, what } of block.violations) print(`VIOLATION: ${what}\n  ${replay(seed)}`);
+      for (const { seed, what } of block.violations)
+        print(`VIOLATION: ${what}\n  ${replay(seed)}${mode === null ? "" : ` --mode ${mode}`}`);
       return performance.now() - began > untilMs;
     },
   });

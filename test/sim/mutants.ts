@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Program } from "./node.ts";
+import type { Mode } from "./scene.ts";
 
 export type Mutant = {
   readonly file: string;
@@ -14,7 +15,7 @@ export type Mutant = {
   readonly find: string;
   readonly replace: string;
   /** Only agents in this mode do that: it is looked for among them. */
-  readonly mode?: "store" | "names";
+  readonly mode?: Mode;
   /** What the simulator says of it. */
   readonly caughtAs: RegExp;
 };

@@ -14,6 +14,7 @@ import { DATA_DIR, DB_DIR, type VirtualDisk, virtualDisk } from "./disk.ts";
 import { beginLife, type Life } from "./life.ts";
 import type { Network } from "./network.ts";
 import { hasVoted, IDENTITY_FILE, type Oracle } from "./oracle.ts";
+import type { Mode } from "./scene.ts";
 import type { World } from "./world.ts";
 
 /** The agent as it is shipped, or a mutant of it. */
@@ -36,7 +37,7 @@ export type Place = {
   readonly network: Network;
   readonly oracle: Oracle;
   readonly program: Program;
-  readonly mode: "store" | "names";
+  readonly mode: Mode;
   readonly openProvider: (host: string, life: Life) => Provider;
   /** An agent has made the names in its data directory durable: who it is from now on, it is for good. */
   readonly kept: (node: SimNode) => void;

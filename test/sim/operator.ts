@@ -10,27 +10,34 @@ import type { Scene } from "./scene.ts";
 /** How often somebody looks after what does not form. */
 const EVERY_MS = 2_000;
 
-/** `rollcall genesis assume-lost`, beside one node. */
-export async function giveUp({ world, network, oracle }: Scene, node: SimNode, lost: string): Promise<void> {
-  if (!node.isUp() || node.life()?.isPaused()) return;
+/** `rollcall genesis assume-lost`, beside one node; true: it has noted that. */
+export async function giveUp(
+  { world, network, oracle }: Scene,
+  node: SimNode,
+  lost: string,
+): Promise<boolean> {
+  if (!node.isUp() || node.life()?.isPaused()) return false;
   world.note("assume lost", `${lost} at ${node.name}`);
   oracle.givenUp(lost);
   const body = JSON.stringify({ key: "rollcall", incarnation: lost });
   const answer = await network.askHere(node.flags().host, "/v1/assume-lost", body);
-  if (answer?.status === 200) world.count("voter given up");
+  if (answer?.status !== 200) return false;
+  world.count("voter given up");
+  return true;
 }
 
 /** Looks after the core from now on. */
 export function attend(scene: Scene, core: readonly SimNode[]): void {
   const { time } = scene.world;
+  const done = new Set<string>();
   const look = () => {
-    for (const node of core) if (node.settled() === null) void help(scene, core, node);
+    for (const node of core) if (node.settled() === null) void help(scene, core, node, done);
     time.after(EVERY_MS, look);
   };
   if (scene.shape.mode === "names") time.after(EVERY_MS, look);
 }
 
-async function help(scene: Scene, core: readonly SimNode[], node: SimNode): Promise<void> {
+async function help(scene: Scene, core: readonly SimNode[], node: SimNode, done: Set<string>): Promise<void> {
   if (!node.isUp()) return;
   const answer = await scene.network.askHere(node.flags().host, "/v1/explain");
   if (answer === null) return;
@@ -42,6 +49,9 @@ async function help(scene: Scene, core: readonly SimNode[], node: SimNode): Prom
     // One of the core only has to be waited for. Any other one is made sure of before it is said to be gone.
     if (owner !== undefined && core.includes(owner)) continue;
     owner?.kill(false);
-    for (const one of core) await giveUp(scene, one, lost);
+    for (const one of core) {
+      const noted = `${lost} at ${one.name}`;
+      if (!done.has(noted) && (await giveUp(scene, one, lost))) done.add(noted);
+    }
   }
 }

@@ -6,10 +6,12 @@ import type { Oracle } from "./oracle.ts";
 import type { VirtualStore } from "./store.ts";
 import type { World } from "./world.ts";
 
+/** How agents find each other and agree: with a store, or through DNS and among themselves. */
+export type Mode = "store" | "names";
+
 /** What a schedule is like. */
 export type Shape = {
-  /** How agents find each other and agree: with a store, or through DNS and among themselves. */
-  readonly mode: "store" | "names";
+  readonly mode: Mode;
   readonly expect: number;
   readonly voters: number;
   readonly nonVoters: number;

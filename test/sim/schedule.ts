@@ -13,7 +13,7 @@ import { virtualNetwork } from "./network.ts";
 import { type Place, type Program, type SimNode, simNode } from "./node.ts";
 import { attend } from "./operator.ts";
 import { openOracle } from "./oracle.ts";
-import { flagsOf, type Scene, type Shape } from "./scene.ts";
+import { flagsOf, type Mode, type Scene, type Shape } from "./scene.ts";
 import { virtualStore } from "./store.ts";
 import { newWorld, type World } from "./world.ts";
 
@@ -22,7 +22,7 @@ export type Options = {
   /** The agent as it is shipped, where nothing else is given. */
   readonly program?: Program;
   /** Null, or nothing: it is drawn. */
-  readonly mode?: Shape["mode"] | null;
+  readonly mode?: Mode | null;
   /** Gets every line of the trace. */
   readonly print?: (line: string) => void;
 };
@@ -119,7 +119,7 @@ export async function runSchedule(options: Options): Promise<Result> {
   };
 }
 
-function shapeOf({ chance }: World, given: Shape["mode"] | null): Shape {
+function shapeOf({ chance }: World, given: Mode | null): Shape {
   const drawn = chance.is(0.4) ? "names" : "store";
   const mode = given ?? drawn;
   const expect = mode === "store" && chance.is(0.15) ? 1 : chance.whole(2, 4);

@@ -55,13 +55,14 @@ describe("the simulator", () => {
     expect([...outcomes]).toEqual(expect.arrayContaining([null, "", "text", "te"]));
   });
 
-  for (const [name, { caughtAs }] of Object.entries(mutants))
+  for (const [name, { mode = null, caughtAs }] of Object.entries(mutants))
     it(
       `finds out that ${name}`,
       async () => {
         const sum = await runThreads({
           first: 1,
           schedules: MUTANT_SCHEDULES,
+          mode,
           mutant: name,
           done: ({ violations }) => violations.some(({ what }) => caughtAs.test(what)),
         });

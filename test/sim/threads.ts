@@ -2,12 +2,15 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { addSummary, noResults, type Summary } from "./report.ts";
+import type { Mode } from "./scene.ts";
 import type { Order } from "./worker.ts";
 
 export type Task = {
   readonly first: number;
   /** How many at most. */
   readonly schedules: number;
+  /** Null: it is drawn. */
+  readonly mode?: Mode | null;
   /** Null: the agent as it is shipped. */
   readonly mutant?: string | null;
   /** Told each block when it is done; true ends it all. */
@@ -19,7 +22,8 @@ const THREADS = 2;
 const BLOCK = 25;
 
 /** Runs the seeds in blocks, which come in any order, and gives what they came to. */
-export async function runThreads({ first, schedules, mutant = null, done }: Task): Promise<Summary> {
+export async function runThreads(task: Task): Promise<Summary> {
+  const { first, schedules, mode = null, mutant = null, done } = task;
   const sum = noResults();
   let next = first;
   let over = false;
@@ -29,7 +33,7 @@ export async function runThreads({ first, schedules, mutant = null, done }: Task
     });
     try {
       while (!over && next < first + schedules) {
-        const order: Order = { from: next, to: Math.min(first + schedules, next + BLOCK), mutant };
+        const order: Order = { from: next, to: Math.min(first + schedules, next + BLOCK), mode, mutant };
         next = order.to;
         worker.postMessage(order);
         // Rejects where the thread fails.

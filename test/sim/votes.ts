@@ -1,4 +1,5 @@
 /** Without a store: whether a core of nodes can come to an agreement, judged by what is on their disks. */
+import { byIdentity } from "../../src/core/model.ts";
 import { type Founders, isListed, majorityOf } from "../../src/core/votes.ts";
 import type { SimNode } from "./node.ts";
 import { identityOn, type Kept } from "./oracle.ts";
@@ -25,8 +26,20 @@ export function canAgree({ nodes, shape }: Scene, core: readonly SimNode[], vote
   if (sets.some((set) => set.length !== shape.expect)) return false;
   const known = kept.find(({ votes }) => votes?.members.decided)?.votes?.members.decided;
   if (known) return canFound(here(known), known, shape.formation, lost);
-  const missing = (set: Founders) => set.length - here(set).length;
-  return voters >= shape.expect && sets.every((set) => missing(set) < majorityOf(set));
+  // Those who are to confirm that others of a set are gone must be among those that the next proposer asks.
+  const asked = core
+    .filter((node) => node.flags().voter)
+    .map((node) => ({ id: node.flags().id, incarnation: identityOn(node)?.incarnation ?? "" }))
+    .sort(byIdentity)
+    .slice(0, shape.expect);
+  const canBeGivenUp = (set: Founders) => {
+    const left = here(set);
+    return (
+      set.length - left.length < majorityOf(set) &&
+      left.every(({ incarnation }) => asked.some((one) => one.incarnation === incarnation))
+    );
+  };
+  return voters >= shape.expect && sets.every((set) => here(set).length === set.length || canBeGivenUp(set));
 }
 
 /** The founders are decided. */

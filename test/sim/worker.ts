@@ -6,20 +6,25 @@ import { parentPort } from "node:worker_threads";
 import { mutantProgram, mutants } from "./mutants.ts";
 import type { Program } from "./node.ts";
 import { addResult, noResults } from "./report.ts";
+import type { Mode } from "./scene.ts";
 import { runSchedule } from "./schedule.ts";
 
 /** The seeds from `from` up to before `to`; null: the agent as it is shipped. */
-export type Order = { readonly from: number; readonly to: number; readonly mutant: string | null };
+export type Order = {
+  readonly from: number;
+  readonly to: number;
+  readonly mode: Mode | null;
+  readonly mutant: string | null;
+};
 
 // Every abort makes an error, and nobody reads where it was made.
 Error.stackTraceLimit = 0;
 const programs = new Map<string, Promise<Program>>();
 
-parentPort?.on("message", async ({ from, to, mutant }: Order) => {
+parentPort?.on("message", async ({ from, to, mode, mutant }: Order) => {
   const sum = noResults();
-  const { mode = null } = mutants[mutant ?? ""] ?? {};
-  const program = mutant === null ? {} : { program: await programOf(mutant), mode };
-  for (let seed = from; seed < to; seed++) addResult(sum, await runSchedule({ seed, ...program }));
+  const program = mutant === null ? {} : { program: await programOf(mutant) };
+  for (let seed = from; seed < to; seed++) addResult(sum, await runSchedule({ seed, mode, ...program }));
   parentPort?.postMessage(sum);
 });
 
