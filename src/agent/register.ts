@@ -5,7 +5,7 @@ import type { Hello, MemberRef } from "../core/model.ts";
 import type { Polled } from "../core/proposer.ts";
 import { giveUp, step } from "../core/register.ts";
 import { type Effect, type Input, vote } from "../core/register-steps.ts";
-import { type Message, noVotes, type Reply } from "../core/votes.ts";
+import { hasLost, type Message, noVotes, type Reply } from "../core/votes.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import { withDeadline } from "../lib/loop.ts";
 import { type AgreementOptions, openAgreement, type Standing } from "./agreement.ts";
@@ -55,8 +55,7 @@ export async function openRegister(options: RegisterOptions) {
       options.heard(hellos);
       const data = await lookAt(options.dbDataDir, dataDir.disk);
       // Who just now hears that the founders are decided has not waited for any of them to create the cluster.
-      const news =
-        !knowsFounders(agreement.state()) && hellos.some((h) => h.key === rules.key && h.votes?.members);
+      const news = !knowsFounders(agreement.state()) && hellos.some(tellsFounders);
       return {
         type: "heard",
         heard: { self: self(), data, hellos, alone: options.alone(), impatient: impatient && !news },
@@ -65,6 +64,12 @@ export async function openRegister(options: RegisterOptions) {
       const of = error instanceof RollcallError && error.code === "disk" ? "database" : "store";
       return { type: "unreadable", problem: reason(error), of };
     }
+  };
+
+  /** Of founders that this node may take in: of those that an operator has ruled out it would hear for ever. */
+  const tellsFounders = ({ key, votes }: Hello) => {
+    const own = agreement.state().kept.votes ?? noVotes;
+    return key === rules.key && votes?.members != null && !hasLost(own, votes.members);
   };
 
   /** Asks a founder where it is now: a set that was proposed before has the addresses of then. */

@@ -125,7 +125,7 @@ function onPolled(rules: Rules, state: State, polled: Polled): Step {
   const { message } = poll;
   const informed = polled.reduce((so, { reply }) => learnFromReply(rules, so, reply), state);
   // Whoever belongs to a cluster, or knows what is being asked, has the answer: everybody is heard again.
-  if (polled.some(({ reply }) => settles(reply, isOfMembers(message)))) return read(informed);
+  if (informed !== state || polled.some(({ reply }) => holds(reply))) return read(informed);
   if (!isCarried(poll, polled)) return lack(informed, poll, polled);
   if (message.kind === "prepare") return propose(rules, informed, poll, polled);
   return isOfMembers(message)
@@ -133,10 +133,8 @@ function onPolled(rules: Rules, state: State, polled: Polled): Step {
     : decided(rules, informed, message.members, message.founding ?? own(state), message.from);
 }
 
-/** A reply after which the question is another one. That the founders are decided is no news where the genesis is asked for. */
-function settles(reply: Reply | null, ofMembers: boolean): boolean {
-  if (reply?.kind !== "rejected") return false;
-  return reply.marker !== null || (ofMembers ? reply.decided : reply.founding) !== null;
+function holds(reply: Reply | null): boolean {
+  return reply?.kind === "rejected" && reply.marker !== null;
 }
 
 function learnFromReply(rules: Rules, state: State, reply: Reply | null): State {

@@ -259,6 +259,24 @@ describe("agents without a store", () => {
     await passUntil(all, () => all.said.length > 0, "b to ask for votes itself");
   });
 
+  it("pause between their tries where others know founders that an operator has ruled out", async () => {
+    const all = fabric();
+    const [a, b] = (await Promise.all(["a", "b"].map((id) => open(all, id, { expect: 2 })))) as [Node, Node];
+    const lost = refTo("b", { incarnation: "lost-1" });
+    expect(await b.register.assumeLost("lost-1")).toBe(true);
+    const members = [a.self(), lost];
+    await a.register.vote({ v: 1, key: "rollcall", from: lost, kind: "decided", members, founding: null });
+    // It answers, and asks for nothing itself.
+    all.nodes.set(refTo("a").agent_addr, a);
+    b.run();
+    const prepared = () => all.said.filter(({ message }) => message.kind === "prepare").length;
+    await passUntil(all, prepared, "b to ask for votes when its turn has come");
+    const before = { tries: prepared(), at: all.clock.now() };
+    await passUntil(all, () => all.clock.now() > before.at + 2_000, "two seconds");
+    expect(b.register.state().phase).toMatchObject({ at: "waiting", wait: { on: "votes" } });
+    expect(prepared() - before.tries).toBeLessThan(20);
+  });
+
   it("write what they promise one after the other, the newest last", async () => {
     const all = fabric();
     const node = await open(all, "a");

@@ -132,8 +132,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "a rejection that tells of founders is always news": {
     mode: "names",
     file: "core/register.ts",
-    find: "return reply.marker !== null || (ofMembers ? reply.decided : reply.founding) !== null;",
-    replace: "return reply.marker !== null || reply.decided !== null;",
+    find: `return reply?.kind === "rejected" && reply.marker !== null;`,
+    replace: `return reply?.kind === "rejected" && (reply.marker !== null || reply.decided !== null);`,
     caughtAs: /runs hot|not settled/,
   },
   "a decision that others tell wakes nobody": {

@@ -1,6 +1,13 @@
 /** What must never happen, judged from outside: by what databases are told and do, and by what is on the disks. */
 import type { Hello, Outcome } from "../../src/core/model.ts";
-import { type Ballot, compareBallots, type Message, type Reply, type Votes } from "../../src/core/votes.ts";
+import {
+  type Ballot,
+  compareBallots,
+  type Founders,
+  type Message,
+  type Reply,
+  type Votes,
+} from "../../src/core/votes.ts";
 import { codeOf, reason } from "../../src/lib/errors.ts";
 import { DATA_DIR, type VirtualDisk } from "./disk.ts";
 import type { Life } from "./life.ts";
@@ -45,6 +52,8 @@ export type Oracle = {
   violate(what: string): void;
   /** Whether an agent that was told to stop may still be on its way. */
   waits(): boolean;
+  /** The founders that this life of an agent has told are decided; null: none. They need not be on its disk. */
+  decided(life: Life | null): Founders | null;
   /** The geneses that databases have opened under. */
   opened(): readonly string[];
   violations(): readonly string[];
@@ -60,6 +69,7 @@ export function openOracle(world: Pick<World, "time" | "note">): Oracle {
   /** What each incarnation has promised for good, and the genesis that each life has told and has on disk. */
   const promised = new Map<string, Votes>();
   const holds = new WeakMap<Life, string>();
+  const decided = new WeakMap<Life, Founders>();
   /** Who created each genesis's cluster, by incarnation. */
   const creators = new Map<string, Set<string>>();
   const lists = new Map<string, string>();
@@ -118,6 +128,8 @@ export function openOracle(world: Pick<World, "time" | "note">): Oracle {
     },
     says(node, life, path, body, answer) {
       if (path.endsWith("/hello")) {
+        if (!decided.has(life) && DECIDED.test(answer))
+          decided.set(life, (JSON.parse(answer) as Hello).votes?.members ?? []);
         if (!answer.includes('"record":')) return;
         const id = (JSON.parse(answer) as Hello).marker?.genesis_id;
         if (id === undefined || holds.get(life) === id) return;
@@ -160,10 +172,14 @@ export function openOracle(world: Pick<World, "time" | "note">): Oracle {
     },
     violate,
     waits: () => stopping > 0,
+    decided: (life) => (life && decided.get(life)) ?? null,
     opened: () => [...opened.keys()],
     violations: () => violations,
   };
 }
+
+/** In a hello. */
+const DECIDED = /"votes":\{"round":\d+,"members":\[/;
 
 /** Votes are on disk before they are given, and given by somebody who is asked. */
 function voteProblem(kept: Kept | null, message: Message, { kind }: Reply): string | null {

@@ -46,7 +46,7 @@ export type Result = {
 /** What those who were told to stop are given at the end. */
 const LAST_STOPS_MS = 13_000;
 /** More events than this in one schedule: something runs hot. */
-const MOST_EVENTS = 400_000;
+const MOST_EVENTS = 50_000;
 
 /** Runs the schedule of one seed. */
 export async function runSchedule(options: Options): Promise<Result> {

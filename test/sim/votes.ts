@@ -9,7 +9,7 @@ import type { Scene } from "./scene.ts";
  * False where an operator would have to start anew: a set needs nodes that are gone and cannot be given up. Who is not
  * in the core never comes back. Where false, the core may agree all the same.
  */
-export function canAgree({ nodes, shape }: Scene, core: readonly SimNode[], voters: number): boolean {
+export function canAgree({ nodes, shape, oracle }: Scene, core: readonly SimNode[], voters: number): boolean {
   const kept = core.flatMap((node) => identityOn(node) ?? []);
   const held = new Set(nodes.flatMap((node) => identityOn(node)?.marker?.genesis_id ?? []));
   // One that was given up and one that was founded after it.
@@ -24,7 +24,9 @@ export function canAgree({ nodes, shape }: Scene, core: readonly SimNode[], vote
   });
   // Made while somebody was started with another -bootstrap-expect.
   if (sets.some((set) => set.length !== shape.expect)) return false;
-  const known = kept.find(({ votes }) => votes?.members.decided)?.votes?.members.decided;
+  const known =
+    kept.flatMap(({ votes }) => (votes?.members.decided ? [votes.members.decided] : []))[0] ??
+    core.flatMap((node) => [oracle.decided(node.life()) ?? []]).find((set) => set.length > 0);
   if (known) return canFound(here(known), known, shape.formation, lost);
   // Those who are to confirm that others of a set are gone must be among those that the next proposer asks.
   const asked = core
