@@ -36,8 +36,8 @@ const REACH_MS = 500;
 const NODES = `/nodes?ver=2&nonvoters&timeout=${REACH_MS}ms`;
 /** How long what `/status` said may stand while the leader stays the same: it may have been elected again. */
 const INSIDE_MS = 30_000;
-/** The same while nobody in reach leads: Raft may know of one that the list of members cannot name. */
-const LEADERLESS_MS = 1_000;
+/** The same while more is to come: nobody in reach leads, whom Raft may know all the same, or how far it is was not told. */
+const EARLY_MS = 1_000;
 /** No node's id: it has characters that a node id may not have. */
 const NOBODY = "(nobody)";
 /** rqlited says who it is in every answer. */
@@ -61,7 +61,8 @@ export function open(config: unknown, { addr, nodeId, now, file }: DatabaseConte
     if (refused !== null) return refused;
     let listed = readNodes(answer.body) ?? unreadable("/nodes", own);
     const another = inside?.leaderId !== (listed.leader?.id ?? null) || outdatedAt !== null;
-    if (inside === null || another || now() - inside.at >= (listed.leader ? INSIDE_MS : LEADERLESS_MS)) {
+    const standsMs = listed.leader && inside?.lag != null ? INSIDE_MS : EARLY_MS;
+    if (inside === null || another || now() - inside.at >= standsMs) {
       const status = await get(client, own, "/status", signal);
       const denied = refusal(status, own, settings);
       if (denied !== null) return denied;

@@ -185,7 +185,9 @@ describeWith("rqlited", "a single cluster that others join", () => {
 
   it("reports the shard with its offset, and its lag where the leader has told", async () => {
     const { leader, followers } = await fleet.settled();
-    const [shard] = (await leader.look()).shards;
+    // Raft tells how far it is a moment after the election.
+    const report = await sees(leader, "how far it is", (r) => r.shards[0]?.lag != null);
+    const [shard] = report.shards;
     expect(shard).toMatchObject({ id: "rqlite", role: "primary", lag: { unit: "index", value: 0 } });
     expect(shard?.commit_offset?.value).toBeGreaterThan(0);
     expect((await followers[0]?.look())?.shards[0]?.role).toBe("secondary");

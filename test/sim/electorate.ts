@@ -4,7 +4,7 @@
  */
 import type { SimNode } from "./node.ts";
 import { identityOn } from "./oracle.ts";
-import type { Shape } from "./scene.ts";
+import type { Shape } from "./shape.ts";
 
 export type Electorate = {
   /** This machine's incarnation is on disk for good. */

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Program } from "./node.ts";
-import type { Mode } from "./scene.ts";
+import type { Mode } from "./shape.ts";
 
 export type Mutant = {
   readonly file: string;

@@ -14,7 +14,7 @@ import { DATA_DIR, DB_DIR, type VirtualDisk, virtualDisk } from "./disk.ts";
 import { beginLife, type Life } from "./life.ts";
 import type { Network } from "./network.ts";
 import { hasVoted, IDENTITY_FILE, type Oracle } from "./oracle.ts";
-import type { Mode } from "./scene.ts";
+import type { Mode } from "./shape.ts";
 import type { World } from "./world.ts";
 
 /** The agent as it is shipped, or a mutant of it. */

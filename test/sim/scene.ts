@@ -3,25 +3,9 @@ import type { Electorate } from "./electorate.ts";
 import type { Network } from "./network.ts";
 import type { Flags, SimNode } from "./node.ts";
 import type { Oracle } from "./oracle.ts";
+import type { Shape } from "./shape.ts";
 import type { VirtualStore } from "./store.ts";
 import type { World } from "./world.ts";
-
-/** How agents find each other and agree: with a store, or through DNS and among themselves. */
-export type Mode = "store" | "names";
-
-/** What a schedule is like. */
-export type Shape = {
-  readonly mode: Mode;
-  readonly expect: number;
-  readonly voters: number;
-  readonly nonVoters: number;
-  readonly formation: "single" | "symmetric";
-  readonly initialises: boolean;
-  /** The store may be wiped. Then there are as many voters as are expected and their disks stay, or limit (a) is met. */
-  readonly wipes: boolean;
-  readonly chaosMs: number;
-  readonly live: boolean;
-};
 
 /** What a blow, or the healing after all of them, may change. */
 export type Scene = {

@@ -13,7 +13,8 @@ import { virtualNetwork } from "./network.ts";
 import { type Place, type Program, type SimNode, simNode } from "./node.ts";
 import { attend } from "./operator.ts";
 import { openOracle } from "./oracle.ts";
-import { flagsOf, type Mode, type Scene, type Shape } from "./scene.ts";
+import { flagsOf, type Scene } from "./scene.ts";
+import type { Mode, Shape } from "./shape.ts";
 import { virtualStore } from "./store.ts";
 import { newWorld, type World } from "./world.ts";
 

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { addSummary, noResults, type Summary } from "./report.ts";
-import type { Mode } from "./scene.ts";
+import type { Mode } from "./shape.ts";
 import type { Order } from "./worker.ts";
 
 export type Task = {

@@ -6,8 +6,8 @@ import { parentPort } from "node:worker_threads";
 import { mutantProgram, mutants } from "./mutants.ts";
 import type { Program } from "./node.ts";
 import { addResult, noResults } from "./report.ts";
-import type { Mode } from "./scene.ts";
 import { runSchedule } from "./schedule.ts";
+import type { Mode } from "./shape.ts";
 
 /** The seeds from `from` up to before `to`; null: the agent as it is shipped. */
 export type Order = {
