@@ -71,12 +71,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     caughtAs: /not settled/,
   },
   "a call to the store has no deadline": {
+    mode: "store",
     file: "agent/registration.ts",
     find: "export const CALL_LIMIT_MS = 5_000;",
     replace: "export const CALL_LIMIT_MS = 3_600_000;",
     caughtAs: /not settled/,
   },
   "a stop waits for the store": {
+    mode: "store",
     file: "agent/agent.ts",
     find: `await withDeadline(pacing.clock, farewell, FAREWELL_MS, "deregister"`,
     replace: `await withDeadline(pacing.clock, farewell, 3_600_000, "deregister"`,
@@ -128,20 +130,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: `  return data === "empty" && hadData(rules, kept) ? renew(state, fresh) : read(state);`,
     replace: "  return read(state);",
     caughtAs: /has no data/,
-  },
-  "a rejection that tells of founders is always news": {
-    mode: "names",
-    file: "core/register.ts",
-    find: `return reply?.kind === "rejected" && reply.marker !== null;`,
-    replace: `return reply?.kind === "rejected" && (reply.marker !== null || reply.decided !== null);`,
-    caughtAs: /runs hot|not settled/,
-  },
-  "a decision that others tell wakes nobody": {
-    mode: "names",
-    file: "agent/register.ts",
-    find: "        agreement.wake();\n      return reply;",
-    replace: "        return reply;\n      return reply;",
-    caughtAs: /not settled/,
   },
 };
 
