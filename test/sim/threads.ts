@@ -18,8 +18,8 @@ export type Task = {
 };
 
 const THREADS = 2;
-/** What a thread takes at once. */
-const BLOCK = 25;
+/** What a thread takes at once. A mutant is mostly found in the first few. */
+const BLOCK = { shipped: 25, mutant: 5 } as const;
 
 /** Runs the seeds in blocks, which come in any order, and gives what they came to. */
 export async function runThreads(task: Task): Promise<Summary> {
@@ -27,24 +27,25 @@ export async function runThreads(task: Task): Promise<Summary> {
   const sum = noResults();
   let next = first;
   let over = false;
+  const block = mutant === null ? BLOCK.shipped : BLOCK.mutant;
   const thread = async () => {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
       resourceLimits: { maxYoungGenerationSizeMb: 64 },
     });
     try {
       while (!over && next < first + schedules) {
-        const order: Order = { from: next, to: Math.min(first + schedules, next + BLOCK), mode, mutant };
+        const order: Order = { from: next, to: Math.min(first + schedules, next + block), mode, mutant };
         next = order.to;
         worker.postMessage(order);
         // Rejects where the thread fails.
-        const [block] = (await once(worker, "message")) as [Summary];
-        addSummary(sum, block);
-        over ||= done?.(block) ?? false;
+        const [results] = (await once(worker, "message")) as [Summary];
+        addSummary(sum, results);
+        over ||= done?.(results) ?? false;
       }
     } finally {
       await worker.terminate();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(THREADS, Math.ceil(schedules / BLOCK)) }, thread));
+  await Promise.all(Array.from({ length: Math.min(THREADS, Math.ceil(schedules / block)) }, thread));
   return sum;
 }
