@@ -87,8 +87,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "a vote is given before it is on disk": {
     mode: "names",
     file: "agent/agreement.ts",
-    find: "if (next.kept !== before) await save(null);",
-    replace: "if (next.kept !== before) void save(null).catch(() => {});",
+    find: "await save(null);\n      return value;",
+    replace: "void save(null).catch(() => {});\n      return value;",
     caughtAs: /votes before its vote is on disk/,
   },
   "two saves at once overtake each other": {
@@ -107,8 +107,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "an answer that never came is a vote": {
     mode: "names",
     file: "agent/register.ts",
-    find: "      replies.set(incarnation, reply);",
-    replace: `      replies.set(incarnation, reply ?? (message.kind === "prepare" ? { kind: "promise", accepted: null, lost: [] } : { kind: "accepted" }));`,
+    find: "      replies.set(founder.incarnation, reply);",
+    replace: `      replies.set(founder.incarnation, reply ?? (message.kind === "prepare" ? { kind: "promise", accepted: null, lost: [] } : { kind: "accepted" }));`,
     caughtAs: /opens \S+ beside/,
   },
   "a marker is told of before it is on disk": {
