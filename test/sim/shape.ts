@@ -1,4 +1,4 @@
-/** What a schedule is about. Types only. */
+/** What a schedule is like, as it is drawn from its seed. */
 
 /** How agents find each other and agree: with a store, or through DNS and among themselves. */
 export type Mode = "store" | "names";
