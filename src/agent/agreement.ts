@@ -100,7 +100,7 @@ export async function openAgreement(options: AgreementOptions, protocol: Protoco
       else if (effect.type === "tell") protocol.tell?.(effect, signal);
       else doing = effect;
     if (state.phase.at === "waiting") turn = turnOf(turn, state.phase.wait);
-    if (state.phase.at !== "reading" && state.phase.at !== "asking") resting = state.phase;
+    if (!isLook(state.phase)) resting = state.phase;
     const now = describe(shown());
     if (now !== told) tell(log, shown());
     told = now;
@@ -229,6 +229,14 @@ function serialised(kept: () => Kept, dataDir: DataDir) {
     last = last.then(write, write);
     return last;
   };
+}
+
+/** A try that changes nothing before it is over: a look at how things are, or a vote that is being asked for. */
+function isLook(phase: Phase): boolean {
+  const { at } = phase;
+  return (
+    at === "reading" || at === "asking" || at === "voting" || (at === "saving" && phase.before === "poll")
+  );
 }
 
 function describe({ phase, settled, trouble }: State): string {

@@ -277,6 +277,32 @@ describe("agents without a store", () => {
     expect(prepared() - before.tries).toBeLessThan(20);
   });
 
+  it("say that a voter is lost all the while that they try again", async () => {
+    const all = fabric();
+    const nodes = await Promise.all(["a", "b", "d"].map((id) => open(all, id)));
+    const [a, b, d] = nodes as [Node, Node, Node];
+    const gone = refTo("c");
+    const members = [a.self(), b.self(), gone];
+    const ballot = { round: 1, incarnation: gone.incarnation };
+    for (const node of [a, b]) {
+      const accept = { kind: "accept", ballot, members, founding: null } as const;
+      expect((await node.register.vote({ v: 1, key: "rollcall", from: gone, ...accept })).kind).toBe(
+        "accepted",
+      );
+    }
+    // They answer, and ask for nothing themselves.
+    for (const node of [b, d]) all.nodes.set(refTo(node.id).agent_addr, node);
+    a.run();
+    const says = () => {
+      const { phase } = a.register.shown();
+      return phase.at === "waiting" ? phase.wait.on : phase.at;
+    };
+    await passUntil(all, () => says() === "lost_voters", "a to miss c");
+    const [saidAt, seen] = [all.clock.now(), new Set<string>()];
+    await passUntil(all, () => seen.add(says()) && all.clock.now() > saidAt + 3_000, "three seconds");
+    expect([...seen]).toEqual(["lost_voters"]);
+  });
+
   it("write what they promise one after the other, the newest last", async () => {
     const all = fabric();
     const node = await open(all, "a");
