@@ -1,11 +1,8 @@
-/** The agent's DNS on real sockets: who is answered, what it bears, and how it ends. */
-import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
-import { promisify } from "node:util";
 import { Packet } from "dns2";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
@@ -29,7 +26,6 @@ import {
 } from "../support/dns.ts";
 import { freePort } from "../support/loopback.ts";
 import { createMemory } from "../support/memory.ts";
-import { inPath } from "../support/processes.ts";
 import { until } from "../support/wait.ts";
 import { type Agent, startAgent } from "./support/agents.ts";
 import { rememberingLog, silentLog } from "./support/log.ts";
@@ -90,21 +86,6 @@ describe("openDns", () => {
   it("gives a resolver over TCP what is too long for UDP", async () => {
     const resolver = resolverAt((await serve({ facts: many })).place);
     expect((await resolver.resolve4(`replica.${ZONE}`)).length).toBe(50);
-  });
-
-  const dig = inPath("dig");
-  it.skipIf(dig === null)(`answers dig${dig === null ? " [skipped: no dig in PATH]" : ""}`, async () => {
-    const { port } = await serve();
-    // Not the synchronous one, which would wait for a server that waits for it.
-    const run = promisify(execFile);
-    const ask = async (...args: string[]) =>
-      (await run(dig ?? "", ["@127.0.0.1", "-p", String(port), "+tries=1", ...args])).stdout;
-    expect(await ask("+short", `leader.${ZONE}`)).toBe("10.0.0.1\n");
-    expect(await ask("+short", "+tcp", `leader.${ZONE}`)).toBe("10.0.0.1\n");
-    expect(await ask("+short", `_db._tcp.leader.${ZONE}`, "SRV")).toBe(`0 0 4001 n1.${ZONE}.\n`);
-    expect(await ask("example.com")).toContain("status: REFUSED");
-    expect(await ask(`gone.${ZONE}`)).toContain("status: NXDOMAIN");
-    expect(await ask("+edns=1", "+noednsnegotiation", `leader.${ZONE}`)).toContain("status: BADVERS");
   });
 
   const six = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
