@@ -69,8 +69,8 @@ export function openPeers(options: PeersOptions) {
   const contacts = new Map<string, Contact>();
   /** Who was last known to lead, where no store says. */
   let leader: LeaderRecord | null = null;
-  /** Who leads, as each agent that answers last said, by incarnation. */
-  const claims = new Map<string, LeaderClaim & { readonly address: string }>();
+  /** Who leads, as each agent that answers last said, by incarnation. `saidAt`: when it last said so unasked. */
+  const claims = new Map<string, LeaderClaim & { readonly address: string; readonly saidAt: number }>();
   const surveyDue = bell();
   const file = openKeptFile({
     path: options.path,
@@ -123,10 +123,13 @@ export function openPeers(options: PeersOptions) {
       contacts.set(address, { ok: true, problem: null, at, ...(isSelf ? { self: true } : {}) });
       if (isSelf) return null;
       const { node_id: id, incarnation, leader = null, marker } = hello;
-      claims.set(incarnation, {
-        ...{ id, incarnation, leader, genesis: marker?.genesis_id ?? null },
-        ...{ at: clock.now(), address },
-      });
+      // What it has said unasked since the question was sent is newer than the answer may be.
+      const saidAt = claims.get(incarnation)?.saidAt ?? at;
+      if (saidAt <= at)
+        claims.set(incarnation, {
+          ...{ id, incarnation, leader, genesis: marker?.genesis_id ?? null },
+          ...{ at: clock.now(), address, saidAt },
+        });
       return hello;
     } catch (error) {
       const slow = error instanceof RollcallError && error.code === "deadline";
@@ -228,7 +231,8 @@ export function openPeers(options: PeersOptions) {
     claim({ id, incarnation, agent_addr }: PeerRef, said: Pick<LeaderClaim, "leader" | "genesis">): boolean {
       if (!others.has(incarnation)) return false;
       const before = claims.get(incarnation);
-      claims.set(incarnation, { id, incarnation, ...said, at: clock.now(), address: agent_addr });
+      const at = clock.now();
+      claims.set(incarnation, { id, incarnation, ...said, at, address: agent_addr, saidAt: at });
       return JSON.stringify(before?.leader) !== JSON.stringify(said.leader);
     },
     /** Who leads is known: kept, where no store says it, for when nobody can be asked. */

@@ -75,7 +75,10 @@ describe("the leader without a store", () => {
     const proven = async () => (await leaderOf(c)).verified === true;
     await until(proven, { ...SOON, what: "b to say so itself" });
     expect(await leaderOf(c)).toMatchObject({ source: "peers", record: { id: "b" }, stale_for: 0 });
-    expect(await leaderOf(agents[0])).toMatchObject({ source: "database", record: { id: "b", term: 2 } });
+    // Before its own database has told a of the new term, b has.
+    const own = async () => (await leaderOf(agents[0])).source === "database";
+    await until(own, { ...SOON, what: "a's own database to say so" });
+    expect(await leaderOf(agents[0])).toMatchObject({ record: { id: "b", term: 2 } });
     await Promise.all(agents.map((agent) => agent.stop()));
     const again = await start(2, c?.dir);
     await again.settled();

@@ -108,6 +108,22 @@ describe("the peers that are known", () => {
   });
 });
 
+describe("who leads", () => {
+  it("is what an agent said unasked, not what it had answered before that", async () => {
+    const ref = peerOf("n2");
+    const { peers, clock } = make({
+      [ref.agent_addr]: () => {
+        clock.advance(1);
+        peers.claim(ref, { leader: null, genesis: "g1" });
+        return helloOf("n2", { leader: { id: "n2", term: null } });
+      },
+    });
+    peers.meet(ref);
+    await peers.askAll(never());
+    expect(peers.claims().map((c) => c.leader)).toEqual([null]);
+  });
+});
+
 describe("asking everybody", () => {
   it("asks each address once, those that are named too, and gives each life once", async () => {
     const { peers, asked } = make({
