@@ -1,5 +1,6 @@
 /** How a step of the genesis protocol ends: the phase the node is in next, and the one effect it waits for. */
 import {
+  type Common,
   type CommonStep,
   encode,
   type Kept,
@@ -18,6 +19,33 @@ import type { GenesisRecord, Sealed } from "./model.ts";
 import type { Versioned } from "./provider.ts";
 import { noVotes } from "./votes.ts";
 
+/** What any node does on what any node is told, whatever it agrees by. */
+export function common(
+  rules: Rules,
+  state: State,
+  input: Exclude<Common, { type: "saved" }>,
+  fresh: string,
+): CommonStep {
+  switch (input.type) {
+    case "start":
+      return start(rules, state, fresh);
+    case "wake":
+      return state.phase.at === "waiting" || state.phase.at === "open" || state.phase.at === "refused"
+        ? read(state)
+        : still(state);
+    case "unreadable":
+      return unreadable(state, input.problem, input.of ?? "store");
+    case "initialised":
+      return initialised(state, input.failed === true);
+    case "parked":
+      return input.failure === null
+        ? forget(state)
+        : refuse(state, { code: "park_failed", ...input.failure });
+    default:
+      return input satisfies never;
+  }
+}
+
 /** Nothing to do until something changes. */
 export function wait(state: State, reason: Wait): CommonStep {
   return still({ ...state, phase: { at: "waiting", wait: reason } });
@@ -34,7 +62,7 @@ export function ask(state: State, about: Question): Step {
 }
 
 /** A database that lost its data is a new node; any other one looks at how things are. */
-export function start(rules: Rules, state: State, fresh: string): CommonStep {
+function start(rules: Rules, state: State, fresh: string): CommonStep {
   const { kept, data } = state;
   return data === "empty" && hadData(rules, kept) ? renew(state, fresh) : read(state);
 }
@@ -56,7 +84,7 @@ export function hadData(rules: Rules, { incarnation, stamp, marker, opened }: Ke
 }
 
 /** How things are cannot be told. A node that has opened before opens again. */
-export function unreadable(state: State, problem: string, of: Source): CommonStep {
+function unreadable(state: State, problem: string, of: Source): CommonStep {
   const { marker, opened } = state.kept;
   if (marker === null || !opened) return wait(state, { on: "store", problem, of });
   return open(state, marker, { code: "store", problem, of });
@@ -80,6 +108,18 @@ export function swap(state: State, about: Writing, expected: Versioned | null, n
     state: { ...state, phase: { at: "swapping", about, next } },
     effects: [{ type: "swap", expected, value: encode(next) }],
   };
+}
+
+/** The hook has ended. What a failed one left is set aside; a database that is whole stays closed until the stamp is synced. */
+function initialised(state: State, failed: boolean): CommonStep {
+  const { stamp } = state.kept;
+  if (stamp === null) return read(state);
+  if (failed)
+    return park({ ...state, data: state.data === "unknown" ? "unknown" : "present" }, stamp.claim_id);
+  return save(
+    { ...state, data: "present", kept: { ...state.kept, stamp: { ...stamp, done: true } } },
+    "read",
+  );
 }
 
 /** Set the database aside. */

@@ -8,9 +8,9 @@ import { onAnswers } from "./genesis-answers.ts";
 import { encode, type Input, type Kept, type Rules, type State, type Step } from "./genesis-state.ts";
 import {
   ask,
+  common,
   discard,
   firstOutcome,
-  forget,
   hadData,
   isMine,
   open,
@@ -20,11 +20,9 @@ import {
   renew,
   sameVersion,
   save,
-  start,
   still,
   swap,
   take,
-  unreadable,
   wait,
   yieldTo,
 } from "./genesis-steps.ts";
@@ -35,34 +33,16 @@ export { firstOutcome } from "./genesis-steps.ts";
 /** One step. `fresh` is a UUID never used before, consumed or not. */
 export function step(rules: Rules, state: State, input: Input, fresh: string): Step {
   switch (input.type) {
-    case "start":
-      return start(rules, state, fresh);
-    case "wake":
-      return state.phase.at === "waiting" || state.phase.at === "open" || state.phase.at === "refused"
-        ? read(state)
-        : still(state);
     case "record":
       return onRecord(rules, { ...state, seen: input.seen }, input.registered, fresh);
-    case "unreadable":
-      return unreadable(state, input.problem, input.of ?? "store");
     case "answers":
       return onAnswers(rules, { ...state, data: input.answers.data }, input.answers, fresh);
     case "saved":
       return onSaved(state);
     case "swapped":
       return onSwapped(rules, state, input.result);
-    case "initialised":
-      return onInitialised(state, input.failed === true);
-    case "parked":
-      return input.failure === null
-        ? forget(state)
-        : refuse(state, {
-            code: "park_failed",
-            problem: input.failure.problem,
-            commands: input.failure.commands,
-          });
     default:
-      return input satisfies never;
+      return common(rules, state, input, fresh);
   }
 }
 
@@ -185,15 +165,4 @@ function onSwapped(rules: Rules, state: State, result: Extract<Input, { type: "s
   if (next.state === "claimed") return initialiseOrSeal(rules, won, next);
   if (next.state === "unborn") return asBlank(rules, won, false);
   return read(won);
-}
-
-function onInitialised(state: State, failed: boolean): Step {
-  const { claim } = state.kept;
-  if (claim === null) return read(state);
-  if (failed)
-    return park({ ...state, data: state.data === "unknown" ? "unknown" : "present" }, claim.claim_id);
-  return save(
-    { ...state, data: "present", kept: { ...state.kept, stamp: { claim_id: claim.claim_id, done: true } } },
-    "read",
-  );
 }

@@ -5,20 +5,7 @@
  * cluster, who that is, by a majority. Why it holds: src/DESIGN.md, "Without a store".
  */
 import type { Poll, Rules, State } from "./genesis-state.ts";
-import {
-  firstOutcome,
-  forget,
-  open,
-  park,
-  read,
-  refuse,
-  save,
-  start,
-  still,
-  take,
-  unreadable,
-  wait,
-} from "./genesis-steps.ts";
+import { common, firstOutcome, open, read, still, take, wait } from "./genesis-steps.ts";
 import { type Founding, type PeerRef, type Sealed, VERSION } from "./model.ts";
 import {
   againstIn,
@@ -55,32 +42,14 @@ import {
 /** One step. `fresh` is a UUID never used before, consumed or not. */
 export function step(rules: Rules, state: State, input: Input, fresh: string): Step {
   switch (input.type) {
-    case "start":
-      return start(rules, state, fresh);
-    case "wake":
-      return state.phase.at === "waiting" || state.phase.at === "open" || state.phase.at === "refused"
-        ? read(state)
-        : still(state);
     case "heard":
       return onHeard(rules, { ...state, data: input.heard.data }, input.heard, fresh);
-    case "unreadable":
-      return unreadable(state, input.problem, input.of ?? "store");
     case "saved":
       return onSaved(state);
     case "polled":
       return onPolled(rules, state, input.polled);
-    case "initialised":
-      return onInitialised(state, input.failed === true);
-    case "parked":
-      return input.failure === null
-        ? forget(state)
-        : refuse(state, {
-            code: "park_failed",
-            problem: input.failure.problem,
-            commands: input.failure.commands,
-          });
     default:
-      return input satisfies never;
+      return common(rules, state, input, fresh);
   }
 }
 
@@ -210,15 +179,4 @@ function telling(
   const message: Decided = { v: VERSION, key: rules.key, kind: "decided", from, ...what };
   const to = what.members.filter((m) => m.incarnation !== from.incarnation);
   return { state, effects: [{ type: "tell", message, to }, ...effects] };
-}
-
-function onInitialised(state: State, failed: boolean): Step {
-  const { stamp } = state.kept;
-  if (stamp === null) return read(state);
-  if (failed)
-    return park({ ...state, data: state.data === "unknown" ? "unknown" : "present" }, stamp.claim_id);
-  return save(
-    { ...state, data: "present", kept: { ...state.kept, stamp: { ...stamp, done: true } } },
-    "read",
-  );
 }
