@@ -12,22 +12,29 @@ export type Clock = {
 };
 
 /** The machine's clock. */
-export const systemClock: Clock = {
+export const systemClock: Clock = clockOf({
   now: () => performance.now(),
   wall: () => Date.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal.addEventListener("abort", done, { once: true });
-    }),
   after: (ms, then) => {
     const timer = setTimeout(then, ms);
     return () => clearTimeout(timer);
   },
-};
+});
+
+/** A whole clock: sleeping is waiting for what comes after. */
+export function clockOf(inner: Omit<Clock, "sleep">): Clock {
+  return {
+    ...inner,
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) return resolve();
+        const done = () => {
+          cancel();
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        const cancel = inner.after(ms, done);
+        signal.addEventListener("abort", done, { once: true });
+      }),
+  };
+}

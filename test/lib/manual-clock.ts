@@ -1,5 +1,5 @@
 /** A whole clock that only the test moves. */
-import type { Clock } from "../../src/lib/clock.ts";
+import { type Clock, clockOf } from "../../src/lib/clock.ts";
 
 /** A clock, `advance`, and how many timers are set. */
 export type ManualClock = Clock & {
@@ -18,20 +18,7 @@ export function manualClock(): ManualClock {
     return () => void timers.delete(timer);
   };
   return {
-    now: () => nowMs,
-    wall: () => Date.UTC(2026, 0, 1) + nowMs,
-    after,
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        if (signal.aborted) return resolve();
-        const done = () => {
-          cancel();
-          signal.removeEventListener("abort", done);
-          resolve();
-        };
-        const cancel = after(ms, done);
-        signal.addEventListener("abort", done, { once: true });
-      }),
+    ...clockOf({ now: () => nowMs, wall: () => Date.UTC(2026, 0, 1) + nowMs, after }),
     advance(ms) {
       const endMs = nowMs + ms;
       for (;;) {

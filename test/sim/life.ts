@@ -2,7 +2,7 @@
  * One life of a process: its clock, and the gate through which everything reaches it. A dead one is reached by
  * nothing and does nothing more, wherever it was; a stopped one (SIGSTOP) gets all that came when it goes on.
  */
-import type { Clock } from "../../src/lib/clock.ts";
+import { type Clock, clockOf } from "../../src/lib/clock.ts";
 import type { Time } from "./time.ts";
 
 /** 1 January 2026. */
@@ -51,22 +51,7 @@ export function beginLife(time: Time, stepped: (what: string) => void): Life {
     };
   };
   const life: Life = {
-    clock: {
-      now: time.now,
-      wall: () => EPOCH_MS + time.now(),
-      after,
-      sleep: (ms, signal) =>
-        new Promise((resolve) => {
-          if (signal.aborted) return resolve();
-          const done = () => {
-            cancel();
-            signal.removeEventListener("abort", done);
-            resolve();
-          };
-          const cancel = after(ms, done);
-          signal.addEventListener("abort", done, { once: true });
-        }),
-    },
+    clock: clockOf({ now: time.now, wall: () => EPOCH_MS + time.now(), after }),
     isAlive: () => alive,
     isPaused: () => held !== null,
     resumedAtMs: () => resumedAtMs,

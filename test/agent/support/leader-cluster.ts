@@ -5,7 +5,7 @@
 import { openReporter, type Reporter } from "../../../src/agent/reporter.ts";
 import { blankReport } from "../../../src/core/node-report.ts";
 import type { Register, Versioned } from "../../../src/core/provider.ts";
-import type { Clock } from "../../../src/lib/clock.ts";
+import { type Clock, clockOf } from "../../../src/lib/clock.ts";
 import type { Log } from "../../../src/lib/log.ts";
 import type { Pacing } from "../../../src/lib/loop.ts";
 import type { History } from "../../support/leader-history.ts";
@@ -172,22 +172,7 @@ function pausable(inner: Clock) {
       cancel();
     };
   };
-  const clock: Clock = {
-    now: inner.now,
-    wall: inner.wall,
-    after,
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        if (signal.aborted) return resolve();
-        const done = () => {
-          cancel();
-          signal.removeEventListener("abort", done);
-          resolve();
-        };
-        const cancel = after(ms, done);
-        signal.addEventListener("abort", done, { once: true });
-      }),
-  };
+  const clock = clockOf({ now: inner.now, wall: inner.wall, after });
   return {
     ...clock,
     pause() {
