@@ -4,7 +4,7 @@
  */
 import type { Rules, State } from "./genesis-state.ts";
 import { hadData, open, park, refuse, renew, save, still, take, wait } from "./genesis-steps.ts";
-import type { MemberRef, Sealed } from "./model.ts";
+import { byIdentity, type MemberRef, type Sealed } from "./model.ts";
 import {
   acceptorOf,
   ask,
@@ -17,7 +17,7 @@ import {
   withVotes,
 } from "./register-steps.ts";
 import { answering, countVoters, type Heard, type Held, heldBy } from "./voters.ts";
-import { type Founders, hasLost, isListed, learn, majorityOf } from "./votes.ts";
+import { type Founders, hasLost, isListed, learn, majorityOf, type Votes } from "./votes.ts";
 
 /** Who is there, and what they hold. Outcomes: open, refuse, join, wait, or go on with the decree that is due. */
 export function onHeard(rules: Rules, state: State, heard: Heard, fresh: string): Step {
@@ -124,12 +124,23 @@ function elect(rules: Rules, state: State, heard: Heard): Step {
     });
   if (voters.length < expect) return wait(counting, { on: "voters" });
   if (expect === 1 && !heard.alone) return wait(counting, { on: "not_alone" });
-  const members = tally.counted.slice(0, expect);
+  const members = candidates(tally.counted, votes, expect);
   const rank = members.findIndex((m) => m.incarnation === state.kept.incarnation);
   if (rank === -1) return wait(counting, { on: "others" });
   if (rank > 0 && !heard.impatient) return wait(counting, { on: "turn" });
   const ballot = nextBallot(state, heard);
   return ask(rules, counting, heard.self, { kind: "prepare", decree: "members", ballot, members });
+}
+
+/**
+ * The lowest that many. Where an operator has ruled out the set that this node accepted last, those that remain of it
+ * come first: only with the promises of all of them can it be given up.
+ */
+function candidates(counted: readonly MemberRef[], votes: Votes, expect: number): Founders {
+  const accepted = votes.members.accepted?.value ?? [];
+  const remaining = hasLost(votes, accepted) ? counted.filter((m) => isListed(accepted, m.incarnation)) : [];
+  const others = counted.filter((m) => !remaining.includes(m));
+  return [...remaining, ...others].slice(0, expect).sort(byIdentity);
 }
 
 /** The founders are decided, and who creates the cluster is not. Outcomes: wait, initialise, or ask for promises. */

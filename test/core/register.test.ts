@@ -164,6 +164,19 @@ describe("a founder that is gone", () => {
     expect(company.run("b").at(-1)).toBe("b: promise promise → wait: lost_voters");
   });
 
+  it("is given up although those who remain are not the first in the order", () => {
+    const company = apart(["a", "b", "y", "z"], { expect: 3 });
+    for (const id of ["a", "b", "y", "z"]) company.run(id, { hellos: [] });
+    const members = [ref("x"), ref("y"), ref("z")];
+    const from = { id: "x", incarnation: "i-x", agent_addr: "x:8300" };
+    const said = { v: 1, key: "k", from, ballot: { round: 1, incarnation: "i-x" }, members };
+    for (const id of ["y", "z"]) company.nodeOf(id).votes({ ...said, kind: "accept", founding: null });
+    for (const id of ["y", "z"]) expect(company.nodeOf(id).giveUp("i-x")).toBe(true);
+    // Those who were not told can only propose the old set again.
+    expect(company.run("a").at(-1)).toBe("a: silent rejected rejected → wait: lost_voters");
+    expect(company.run("y").join()).toMatch(/tell decided ayz/);
+  });
+
   it("decides nothing by a vote that comes after it was given up", () => {
     const company = apart(["a", "b"], { formation: "symmetric" });
     company.run("b");

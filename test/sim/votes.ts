@@ -1,5 +1,3 @@
-/** Without a store: whether a core of nodes can come to an agreement, judged by what is on their disks. */
-import { byIdentity } from "../../src/core/model.ts";
 import { type Founders, isListed, majorityOf } from "../../src/core/votes.ts";
 import type { SimNode } from "./node.ts";
 import { identityOn, type Kept } from "./oracle.ts";
@@ -28,19 +26,7 @@ export function canAgree({ nodes, shape, oracle }: Scene, core: readonly SimNode
     kept.flatMap(({ votes }) => (votes?.members.decided ? [votes.members.decided] : []))[0] ??
     core.flatMap((node) => [oracle.decided(node.life()) ?? []]).find((set) => set.length > 0);
   if (known) return canFound(here(known), known, shape.formation, lost);
-  // Those who are to confirm that others of a set are gone must be among those that the next proposer asks.
-  const asked = core
-    .filter((node) => node.flags().voter)
-    .map((node) => ({ id: node.flags().id, incarnation: identityOn(node)?.incarnation ?? "" }))
-    .sort(byIdentity)
-    .slice(0, shape.expect);
-  const canBeGivenUp = (set: Founders) => {
-    const left = here(set);
-    return (
-      set.length - left.length < majorityOf(set) &&
-      left.every(({ incarnation }) => asked.some((one) => one.incarnation === incarnation))
-    );
-  };
+  const canBeGivenUp = (set: Founders) => set.length - here(set).length < majorityOf(set);
   return voters >= shape.expect && sets.every((set) => here(set).length === set.length || canBeGivenUp(set));
 }
 
