@@ -43,6 +43,14 @@ const rooms: readonly { readonly room: RegExp; readonly may: RegExp }[] = [
     room: /^src\/discovery-service\//,
     may: /^(src\/discovery-service\/|src\/core\/|src\/lib\/|node:|hono|@hono\/|zod$)/,
   },
+  {
+    room: /^src\/store\//,
+    may: /^(src\/store\/|src\/core\/|src\/lib\/|node:|kysely$|zod$)/,
+  },
+  {
+    room: /^src\/coordinator\//,
+    may: /^(src\/coordinator\/|src\/store\/store\.ts$|src\/config\.ts$|src\/core\/|src\/lib\/|node:|hono|@hono\/|zod$|yaml$)/,
+  },
   { room: /^src\/cli\//, may: /^(src\/(?!main\.ts)|node:|zod$|yaml$)/ },
 ];
 

@@ -1,0 +1,52 @@
+/**
+ * What an inventory lists: the clusters there are, and where their agents answer. It alone says what is polled;
+ * nodes cannot add themselves. Types, and the few pure functions on them.
+ */
+import * as z from "zod";
+
+/** One agent's address as the inventory has it, and what it fixes of the node there; null: learned at first contact. */
+export const InventoryNode = z.looseObject({
+  /** `host:port` of the agent. */
+  agent_addr: z.string(),
+  /** Whether the inventory asks for TLS itself (`https://…`), whatever the discovery's settings say. */
+  secure: z.boolean(),
+  node_id: z.string().nullable(),
+  incarnation: z.string().nullable(),
+});
+export type InventoryNode = z.infer<typeof InventoryNode>;
+
+/** One cluster as an inventory lists it; nodes sorted by address, each once. */
+export const ClusterRecord = z.looseObject({
+  cluster_id: z.string(),
+  display_name: z.string().nullable(),
+  nodes: z.array(InventoryNode),
+});
+export type ClusterRecord = z.infer<typeof ClusterRecord>;
+
+/**
+ * One whole answer of an inventory. `partial`: something could not be read, and `problems` says what; nothing may be
+ * taken for gone then. `leased`: entries end with their agents' leases, so that an absence says nothing of a node
+ * but where `retired` names its incarnation. `foreign`: leader keys without a genesis; shown, never polled.
+ */
+export type Listing = {
+  readonly kind: "complete" | "partial";
+  readonly clusters: readonly ClusterRecord[];
+  readonly leased: boolean;
+  readonly retired: readonly string[];
+  readonly foreign: readonly string[];
+  readonly problems: readonly string[];
+};
+
+/** One inventory: looks once. Throws when it cannot tell; never answers "none" for an error. No timers, no policy. */
+export interface Inventory {
+  look(signal: AbortSignal): Promise<Listing>;
+  /** Frees every connection. Safe twice. */
+  close(): Promise<void>;
+}
+
+/** A record in its one form: nodes sorted by address and each once, so that order and repetition never matter. */
+export function normalised(record: ClusterRecord): ClusterRecord {
+  const byAddress = new Map(record.nodes.map((node) => [node.agent_addr, node]));
+  const nodes = [...byAddress.values()].sort((a, b) => (a.agent_addr < b.agent_addr ? -1 : 1));
+  return { ...record, nodes };
+}
