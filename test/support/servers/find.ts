@@ -10,7 +10,15 @@ import { PINS, type Pinned } from "./pins.ts";
 export type Program = Pinned | "rqlited" | "openssl";
 
 /** Every program the tests use, in the order in which they are reported. */
-export const PROGRAMS: readonly Program[] = ["consul", "etcd", "etcdctl", "knotd", "rqlited", "openssl"];
+export const PROGRAMS: readonly Program[] = [
+  "consul",
+  "etcd",
+  "etcdctl",
+  "knotd",
+  "prometheus",
+  "rqlited",
+  "openssl",
+];
 
 /** Where a program is, or why it is not there. */
 export type Found =

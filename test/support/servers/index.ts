@@ -9,6 +9,7 @@ export { type Consul, type ConsulOptions, startConsul, startConsulCluster } from
 export { base64, type Etcd, type EtcdOptions, type EtcdUsers, startEtcd, startEtcdCluster } from "./etcd.ts";
 export type { Program } from "./find.ts";
 export { type Knot, startKnot } from "./knot.ts";
+export { type Prometheus, startPrometheus } from "./prometheus.ts";
 export { type Rqlite, type RqliteOptions, startRqlite } from "./rqlite.ts";
 export { newRqlited, type Rqlited } from "./rqlited.ts";
 

@@ -43,6 +43,13 @@ export const PINS = {
     sha256: "7eb67e305ba2ce523a5a0b29bf88750ded3f724769c7111a83382b7909f9977b",
     binary: "usr/bin/etcdctl",
   },
+  prometheus: {
+    suite: "bookworm",
+    package: "prometheus",
+    path: "pool/main/p/prometheus/prometheus_2.42.0+ds-5+deb12u1_amd64.deb",
+    sha256: "81d59a24fce84f7fbe97a45a4f2914b6a5881b5cd1db2a6a0e129e515e1a5f55",
+    binary: "usr/bin/prometheus",
+  },
   knotd: {
     suite: "bookworm",
     package: "knot",

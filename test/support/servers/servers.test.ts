@@ -9,6 +9,7 @@ import { type Consul, startConsul, startConsulCluster } from "./consul.ts";
 import { base64, type Etcd, startEtcd, startEtcdCluster } from "./etcd.ts";
 import { describeWith } from "./index.ts";
 import { startKnot } from "./knot.ts";
+import { startPrometheus } from "./prometheus.ts";
 import { startRqlite } from "./rqlite.ts";
 
 const SLOW = 30_000;
@@ -259,3 +260,16 @@ async function writesAfterLeaderKill<Node extends Consul | Etcd>(
   });
   await cluster.stop();
 }
+
+describeWith("prometheus", "a Prometheus", () => {
+  it(
+    "takes its configuration",
+    async () => {
+      const prometheus = await startPrometheus(`  - job_name: none\n    static_configs: []`);
+      const answer = await fetch(`${prometheus.url}/api/v1/targets`);
+      expect(await answer.json()).toMatchObject({ status: "success", data: { activeTargets: [] } });
+      await prometheus.stop();
+    },
+    SLOW,
+  );
+});
