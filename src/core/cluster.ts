@@ -80,7 +80,7 @@ export const Conditions = z.strictObject({
   primary_missing: z.strictObject({ last: z.string().nullable() }).nullable(),
   /** The genesis ids of one cluster, and the nodes that hold each, where there is more than the pinned one. */
   split: z.record(z.string(), ids).nullable(),
-  /** The node ids that the inventory, the agents and the database list, where they differ. Sorted. */
+  /** The node ids that the inventory, the agents and the database list, where they differ. Sorted; empty where it does not tell. */
   drift: z.strictObject({ inventory: ids, agents: ids, database: ids }).nullable(),
   /** The inventory lists so many fewer nodes than before that the old record is kept. */
   suspect: z.strictObject({ discovery: z.string(), listed: z.int(), found: z.int() }).nullable(),
@@ -112,6 +112,8 @@ export const NodeMarks = z.strictObject({
   /** The last state of the agent that was taken; observations that are older are dropped. */
   boot_id: z.string().nullable(),
   seq: z.int(),
+  /** Boot ids that newer ones replaced, the newest last, at most 8: none of them comes back. Absent: none. */
+  earlier: ids.optional(),
   /** When it last answered, and how often in a row it has not since; milliseconds since the epoch. */
   seen_at: z.number().nullable(),
   misses: z.int(),

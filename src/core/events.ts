@@ -63,3 +63,31 @@ export const Event = z.strictObject({
   data: z.looseObject({ before: z.unknown(), after: z.unknown() }),
 });
 export type Event = z.infer<typeof Event>;
+
+/** What a change needs to be an event: the log it belongs to, its place there, who tells it, and when (milliseconds since the epoch). */
+export type Place = {
+  /** The cluster's id, or `discovery:<name>`. */
+  readonly scope: string;
+  /** From 1, without gaps. */
+  readonly seq: number;
+  /** `/rollcall/<coordinator name>`. */
+  readonly source: string;
+  readonly time: number;
+};
+
+/** A change as the event that it becomes at its place in the log. */
+export function envelope(
+  { type, subject, before, after }: Change,
+  { scope, seq, source, time }: Place,
+): Event {
+  return {
+    specversion: "1.0",
+    id: `${scope}:${seq}`,
+    source,
+    type: `rollcall.${type}`,
+    subject,
+    time: new Date(time).toISOString(),
+    datacontenttype: "application/json",
+    data: { before, after },
+  };
+}

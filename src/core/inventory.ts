@@ -3,6 +3,7 @@
  * nodes cannot add themselves. Types, and the few pure functions on them.
  */
 import * as z from "zod";
+import { byText } from "./equal.ts";
 
 /** One agent's address as the inventory has it, and what it fixes of the node there; null: learned at first contact. */
 export const InventoryNode = z.looseObject({
@@ -46,7 +47,11 @@ export interface Inventory {
 
 /** A record in its one form: nodes sorted by address and each once, so that order and repetition never matter. */
 export function normalised(record: ClusterRecord): ClusterRecord {
-  const byAddress = new Map(record.nodes.map((node) => [node.agent_addr, node]));
-  const nodes = [...byAddress.values()].sort((a, b) => (a.agent_addr < b.agent_addr ? -1 : 1));
-  return { ...record, nodes };
+  const texts = new Map(record.nodes.map((node) => [node, JSON.stringify(node)]));
+  const textOf = (node: InventoryNode) => texts.get(node) ?? "";
+  // Of two that differ at one address the same one is kept, whichever came first.
+  const sorted = [...record.nodes].sort(
+    (a, b) => byText(a.agent_addr, b.agent_addr) || byText(textOf(a), textOf(b)),
+  );
+  return { ...record, nodes: [...new Map(sorted.map((node) => [node.agent_addr, node])).values()] };
 }
