@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import type { Address } from "./core/address.ts";
+import { ClusterKey } from "./core/cluster-key.ts";
 import { Formation } from "./core/model.ts";
 
 /** The lock in the data directory. It is a Unix socket, whose path may have 108 bytes on Linux and 104 elsewhere. */
@@ -37,18 +38,6 @@ export type Restart = z.infer<typeof Restart>;
 export const Output = z.enum(["table", "json"]);
 export type Output = z.infer<typeof Output>;
 
-const SEGMENT = String.raw`(?!\.{1,2}(?:/|$))[a-z0-9._-]+`;
-const clusterKey = z
-  .string()
-  .max(255, "must have at most 255 characters")
-  .regex(
-    new RegExp(`^${SEGMENT}(?:/${SEGMENT}){0,3}$`),
-    "must be 1 to 4 segments of [a-z0-9._-] joined by /, as in prod/orders",
-  )
-  .refine((key) => !/\/(?:members|init|retired)(?:\/|$)/.test(key), {
-    // The leader of `a/members` and the member `leader` of `a` would be one row of the store.
-    error: "must not have members, init or retired after its first segment: they name what a cluster keeps",
-  });
 // A node id is the last segment of a path in the store, so it must be one segment there.
 const nodeId = z
   .string()
@@ -66,8 +55,8 @@ export const Settings = z.strictObject({
   data_dir: z.string(),
   disco_mode: DiscoMode.nullable(),
   disco_config: z.record(z.string(), z.unknown()),
-  disco_key: clusterKey.nullable(),
-  disco_id: clusterKey.nullable(),
+  disco_key: ClusterKey.nullable(),
+  disco_id: ClusterKey.nullable(),
   disco_url: text,
   join: text,
   /** Null: an agent with a store expects 1, and a genesis command is not told. */

@@ -5,6 +5,36 @@
 import * as z from "zod";
 import { byText } from "./equal.ts";
 
+/** Where this release can look for clusters: the values of `mode` in a DiscoverySettings. */
+export const InventoryMode = z.enum([
+  "http",
+  "file",
+  "consul-kv",
+  "etcd-kv",
+  "disco",
+  "dns",
+  "dns-srv",
+  "static",
+]);
+export type InventoryMode = z.infer<typeof InventoryMode>;
+
+/** Whether the source says which cluster it lists; where it does not, the settings have to. */
+export function namesClusters(mode: InventoryMode): boolean {
+  return mode === "http" || mode === "file" || mode === "consul-kv" || mode === "etcd-kv";
+}
+
+/** What an inventory is given beside its own configuration. */
+export type InventoryContext = {
+  /** What the settings call the one cluster; null where the source names clusters. */
+  readonly clusterId: string | null;
+  /** Milliseconds since the epoch, for gRPC deadlines only. */
+  readonly now: () => number;
+  /** The content of a small file, read again when it changed. Throws one clear line when it cannot be read. */
+  readonly file: (path: string) => Promise<string>;
+  /** A fresh UUID. */
+  readonly uuid: () => string;
+};
+
 /** One agent's address as the inventory has it, and what it fixes of the node there; null: learned at first contact. */
 export const InventoryNode = z.looseObject({
   /** `host:port` of the agent. */
