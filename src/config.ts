@@ -34,8 +34,8 @@ export type DatabaseKind = z.infer<typeof DatabaseKind>;
 export const Restart = z.enum(["on-failure", "always", "never"]);
 export type Restart = z.infer<typeof Restart>;
 
-/** What a command prints: a table or sentences for people, or JSON. */
-export const Output = z.enum(["table", "json"]);
+/** What a command prints: a table or sentences for people, or JSON or YAML for programs. */
+export const Output = z.enum(["table", "json", "yaml"]);
 export type Output = z.infer<typeof Output>;
 
 // A node id is the last segment of a path in the store, so it must be one segment there.
@@ -104,6 +104,24 @@ export const Settings = z.strictObject({
   old_genesis: text,
   forget_leader: text,
   incarnation: text,
+  /** Of `rollcall coordinator`: */
+  store: z.string(),
+  apply: text,
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,128}$/, "must be 1 to 128 characters of [A-Za-z0-9._-]")
+    .nullable(),
+  token_for_reads: z.boolean(),
+  retain: z.number(),
+  retain_events: z.int(),
+  /** Of the commands that ask a coordinator: */
+  coordinator: z.string(),
+  file: text,
+  cluster: text,
+  discovery: text,
+  type: text,
+  after: text,
+  follow: z.boolean(),
   /** What follows `--`: the database to supervise; empty: none. */
   command: z.array(z.string()),
 });
@@ -203,9 +221,31 @@ export type LogConfig = {
   readonly format: "text" | "json";
 };
 
-/** How a command asks a running agent. TLS is used when any of its files is given. */
+/** Everything a coordinator is told. Null: not given. */
+export type CoordinatorConfig = {
+  /** The last part of its events' source. */
+  readonly name: string;
+  readonly httpAddr: Address;
+  readonly store: { readonly kind: "sqlite"; readonly path: string };
+  /** A file or a directory of settings, applied and watched. */
+  readonly apply: string | null;
+  readonly tls: TlsConfig | null;
+  /** Who changes something must show the token in it; who reads too, with `tokenForReads`. */
+  readonly tokenFile: string | null;
+  readonly tokenForReads: boolean;
+  readonly insecure: boolean;
+  /** Events that are older or more go. */
+  readonly retain: { readonly ms: number; readonly events: number };
+  readonly log: LogConfig;
+};
+
+/** How a command asks a running agent or coordinator. */
 export type ClientConfig = {
+  readonly asked: "agent" | "coordinator";
   readonly addr: Address;
+  /** As messages name it: `host:port`, or the coordinator's URL. */
+  readonly name: string;
+  /** Null: plain HTTP. */
   readonly tls: {
     readonly caFile: string | null;
     readonly certFile: string | null;

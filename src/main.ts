@@ -1,5 +1,5 @@
 /** The composition root: makes of the process what commands need, runs the one that was asked for, and ends with its code. */
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { hostname } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { providers } from "../providers/index.ts";
@@ -16,6 +16,7 @@ const MOST_FILE_BYTES = 1024 * 1024;
 
 const uuid = () => globalThis.crypto.randomUUID();
 const file = fileCache();
+const unread = new AbortController();
 
 const io: Io = {
   argv: process.argv.slice(2),
@@ -28,6 +29,8 @@ const io: Io = {
     stderr: process.stderr.isTTY === true,
   },
   ask,
+  stdin: readStdin,
+  unread: unread.signal,
   pacing: { clock: systemClock, random: Math.random },
   uuid,
   hostName: hostname(),
@@ -35,7 +38,7 @@ const io: Io = {
   version: process.env.ROLLCALL_BUILD_VERSION ?? packageVersion(),
   platform: `node ${process.version}, ${process.platform} ${process.arch}`,
   memory: () => process.memoryUsage.rss(),
-  files: { read: readBounded },
+  files: { read: readBounded, list: (path) => readdirSync(path) },
   file,
   checkProviderConfig,
   openProvider,
@@ -50,6 +53,7 @@ let killDatabase = () => {};
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
+    if (stream === process.stdout) unread.abort();
   });
 }
 process.exitCode = isTooOld(process.versions.node) ? refuseToRun() : await run(io);
@@ -113,6 +117,17 @@ async function ask(question: string): Promise<string | null> {
   } finally {
     lines.close();
   }
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MOST_FILE_BYTES) throw new RollcallError("usage", "standard input: is larger than 1 MiB");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 /** Also reads pipes, whose size nobody knows beforehand. */

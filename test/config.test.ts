@@ -24,6 +24,7 @@ const files = {
     if (path === "file/.") throw Object.assign(new Error("ENOTDIR"), { code: "ENOTDIR" });
     return table.read(path);
   },
+  list: table.list,
 };
 
 async function settingsOf(line: string) {

@@ -1,9 +1,8 @@
-/** One request to a running agent. */
+/** One request to a running agent or coordinator. */
 import * as http from "node:http";
 import * as https from "node:https";
 import * as z from "zod";
 import type { ClientConfig } from "../config.ts";
-import { formatAddress } from "../core/address.ts";
 import { decode } from "../core/model.ts";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
 import { withDeadline } from "../lib/loop.ts";
@@ -15,43 +14,85 @@ const MOST_BYTES = 8 * 1024 * 1024;
 export type Answer = { readonly status: number; readonly body: string };
 
 const ErrorBody = z.looseObject({
-  error: z.looseObject({ message: z.string(), hint: z.string().default("") }),
+  error: z.looseObject({ message: z.string(), hint: z.string().nullish() }),
 });
 
 /** What is asked: a path to read, or one to send `body` to. `limitMs`: 5 s unless told. */
-export type Question = { readonly path: string; readonly body?: string; readonly limitMs?: number };
+export type Question = {
+  readonly path: string;
+  readonly body?: string;
+  /** GET without a body and POST with one, unless told. */
+  readonly method?: "GET" | "POST" | "DELETE";
+  readonly limitMs?: number;
+};
 
-/** The body of a 200 answer. Throws one line that names the agent for everything else. */
+/** The body of a good answer. Throws one line that names who was asked for everything else. */
 export async function ask(question: string | Question, config: ClientConfig, io: Io): Promise<string> {
   const asked = typeof question === "string" ? { path: question } : question;
-  const { path } = asked;
-  const { status, body } = await request(asked, config, io);
-  if (status === 200) return body;
-  const addr = formatAddress(config.addr);
-  const said = decode(ErrorBody, body);
-  if (!said.ok) throw new RollcallError("ask", `ask ${addr}: ${status} for ${path}; is it a rollcall agent?`);
-  const { message, hint } = said.value.error;
-  throw new RollcallError("ask", `ask ${addr}: ${message}`, { hint: hint === "" ? null : hint });
+  const answer = await request(asked, config, io);
+  if (answer.status >= 200 && answer.status < 300) return answer.body;
+  throw refusal(asked.path, answer, config);
 }
 
-/** Whatever the agent answers. Throws one line that names it when there is no answer in time. */
-export async function request(question: Question, config: ClientConfig, io: Io): Promise<Answer> {
-  const { limitMs = LIMIT_MS } = question;
-  const addr = formatAddress(config.addr);
-  const options = await requestOptions(config, io);
-  const outer = new AbortController().signal;
-  return withDeadline(io.pacing.clock, outer, limitMs, `ask ${addr}`, (signal) =>
-    send(question, { ...options, signal }, config.tls !== null),
-  ).catch((error: unknown) => {
-    if (error instanceof RollcallError) throw error;
-    const refused = codeOf(error) === "ECONNREFUSED";
-    throw new RollcallError("ask", `ask ${addr}: ${refused ? "nobody listens there" : reason(error)}`, {
-      hint: refused ? "-addr names another agent" : null,
+/** What an answer that is not good comes to, in one line. */
+export function refusal(path: string, { status, body }: Answer, config: ClientConfig): RollcallError {
+  const { asked, name } = config;
+  const said = decode(ErrorBody, body);
+  const facts = { status };
+  if (!said.ok && status !== 401)
+    return new RollcallError("ask", `ask ${name}: ${status} for ${path}; is it a rollcall ${asked}?`, {
+      facts,
     });
+  const { message, hint } = said.ok ? said.value.error : { message: "unauthorized", hint: null };
+  return new RollcallError("ask", `ask ${name}: ${message}`, {
+    hint: credentialHint(status, config) ?? (hint || null),
+    facts,
   });
 }
 
-async function requestOptions({ addr, tls, tokenFile }: ClientConfig, io: Io): Promise<https.RequestOptions> {
+/** Whatever is answered. Throws one line that names who was asked when there is no answer in time. */
+export async function request(question: Question, config: ClientConfig, io: Io): Promise<Answer> {
+  const { limitMs = LIMIT_MS } = question;
+  const options = await requestOptions(config, io);
+  const outer = new AbortController().signal;
+  const what = `ask ${config.name}`;
+  return withDeadline(io.pacing.clock, outer, limitMs, what, (signal) =>
+    send(question, { ...options, signal }, config.tls !== null),
+  ).catch((error: unknown) => {
+    throw unanswered(error, config);
+  });
+}
+
+/** What it comes to that there is no answer, in one line with what helps. */
+export function unanswered(error: unknown, { asked, name }: ClientConfig): RollcallError {
+  const late = error instanceof RollcallError && error.code === "deadline";
+  if (error instanceof RollcallError && !late) return error;
+  const code = codeOf(error) ?? "";
+  const refused = code === "ECONNREFUSED";
+  const message = late ? error.message : `ask ${name}: ${refused ? "nobody listens there" : reason(error)}`;
+  if (asked === "agent")
+    return new RollcallError("ask", message, { hint: refused ? "-addr names another agent" : null });
+  return new RollcallError("ask", message, { hint: hintFor(code) });
+}
+
+function hintFor(code: string): string {
+  if (code === "EPROTO" || code === "HPE_INVALID_CONSTANT")
+    return "does -coordinator begin with http:// or https:// as it should?";
+  if (code.includes("ALERT")) return "it wants another certificate: -tls-cert and -tls-key";
+  if (/CERT|SIGNATURE|ISSUER/.test(code)) return "-tls-ca names who signed its certificate";
+  return "start it with `rollcall coordinator`, or name another with -coordinator";
+}
+
+function credentialHint(status: number, { asked, tokenFile }: ClientConfig): string | null {
+  if (status !== 401 || asked === "agent") return null;
+  return tokenFile === null ? "-token-file names the file with its token" : "-token-file holds another token";
+}
+
+/** What a request to `config` is sent with; reads its files. Throws `file`. */
+export async function requestOptions(
+  { addr, tls, tokenFile }: ClientConfig,
+  io: Io,
+): Promise<https.RequestOptions> {
   const read = (path: string | null) => (path === null ? null : io.file(path));
   const [token, ca, cert, key] = await Promise.all([
     read(tokenFile),
@@ -70,10 +111,14 @@ async function requestOptions({ addr, tls, tokenFile }: ClientConfig, io: Io): P
   };
 }
 
-function send({ path, body }: Question, options: https.RequestOptions, secure: boolean): Promise<Answer> {
-  const method = body === undefined ? "GET" : "POST";
+function send(
+  { path, body, method }: Question,
+  options: https.RequestOptions,
+  secure: boolean,
+): Promise<Answer> {
+  const how = { ...options, path, method: method ?? (body === undefined ? "GET" : "POST") };
   return new Promise((resolve, reject) => {
-    const request = (secure ? https : http).request({ ...options, path, method }, (response) => {
+    const request = (secure ? https : http).request(how, (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
       response.on("data", (chunk: Buffer) => {

@@ -1,34 +1,8 @@
 /** The commands of this release: their names, what they do, and lines to copy. */
+import type { Command } from "./command.ts";
+import { COORDINATOR_COMMANDS } from "./coordinator-commands.ts";
 
-/** One subcommand. `name` is what is typed after `rollcall`. */
-export type Command = {
-  readonly name: CommandName;
-  /** One line, without a full stop. */
-  readonly summary: string;
-  /** What help adds to the summary, in sentences. */
-  readonly about: string;
-  readonly examples: readonly string[];
-  /** The flag whose value may stand alone after the command. */
-  readonly argument?: string;
-};
-
-const NAMES = [
-  "agent",
-  "discover",
-  "validate",
-  "status",
-  "explain",
-  "leave",
-  "genesis show",
-  "genesis init",
-  "genesis adopt",
-  "genesis restore",
-  "genesis rebirth",
-  "genesis assume-lost",
-  "version",
-  "help",
-] as const;
-export type CommandName = (typeof NAMES)[number];
+export type { Command, CommandName } from "./command.ts";
 
 /** Commands that work on the genesis record. */
 export const GENESIS_COMMANDS = [
@@ -43,6 +17,23 @@ export const GENESIS_COMMANDS = [
 export const AGENT = ["agent", "validate"] as const;
 export const CLIENT = ["status", "explain", "leave", "genesis assume-lost"] as const;
 export const STORE = [...AGENT, "discover", ...GENESIS_COMMANDS] as const;
+
+/** The commands that are the coordinator, and that ask a running one. */
+export const COORDINATOR = ["coordinator"] as const;
+export const COORDINATOR_CLIENT = [
+  "apply",
+  "get discoveries",
+  "get clusters",
+  "get settings",
+  "delete discovery",
+  "delete cluster",
+  "clusters",
+  "nodes",
+  "events",
+  "cluster show",
+  "cluster refresh",
+  "discovery accept",
+] as const;
 
 const CONSUL = "-disco-mode=consul-kv -disco-key=prod/orders";
 
@@ -146,6 +137,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     argument: "incarnation",
   },
+  ...COORDINATOR_COMMANDS,
   { name: "version", summary: "prints the version", about: "", examples: ["rollcall version"] },
   {
     name: "help",

@@ -10,7 +10,7 @@ import type {
   Settings,
   TlsConfig,
 } from "../config.ts";
-import { type Address, isLoopback, isWildcard } from "../core/address.ts";
+import { type Address, formatAddress, isLoopback, isWildcard } from "../core/address.ts";
 import {
   advertisedAddress,
   checkDirectories,
@@ -95,8 +95,11 @@ export function clientConfig(s: Settings, files: Files): ClientConfig {
   checkKeyPair(s, files);
   const { tls_ca: caFile, tls_cert: certFile, tls_key: keyFile } = s;
   const secure = caFile !== null || certFile !== null;
+  const addr = s.addr ?? nearestAddress(s, secure);
   return {
-    addr: s.addr ?? nearestAddress(s, secure),
+    asked: "agent",
+    addr,
+    name: formatAddress(addr),
     tls: secure ? { caFile, certFile, keyFile } : null,
     tokenFile: s.token_file,
   };
@@ -109,7 +112,8 @@ function nearestAddress(s: Settings, secure: boolean): Address {
   return isWildcard(host) ? { host: host.includes(":") ? "::1" : "127.0.0.1", port } : s.http_addr;
 }
 
-function tlsConfig(s: Settings): TlsConfig | null {
+/** The server's side of TLS, from files that were checked; null: plain HTTP. */
+export function tlsConfig(s: Settings): TlsConfig | null {
   if (s.tls_cert === null || s.tls_key === null) return null;
   return { certFile: s.tls_cert, keyFile: s.tls_key, caFile: s.tls_ca, clientAuth: s.tls_client_auth };
 }

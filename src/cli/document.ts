@@ -1,4 +1,5 @@
 /** JSON and YAML, read with the place of a mistake and without repeating the text, which may hold secrets. */
+import type { LineCounter, Document as YamlDocument } from "yaml";
 import { jsonProblem } from "./json-problem.ts";
 import { usageError } from "./usage.ts";
 
@@ -38,26 +39,39 @@ export async function readDocument(where: string, content: string): Promise<Docu
   if (json && (where.endsWith(".json") || jsonProblem(text) === null)) return readJson(where, text);
   const { LineCounter, parseDocument } = await import("./yaml.ts");
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter,
-    prettyErrors: false,
-    stringKeys: true,
-    logLevel: "error",
+  const document = parseDocument(text, { lineCounter, ...YAML });
+  return mapping(where, contentOf(where, document, lineCounter) ?? {});
+}
+
+/** As readDocument, for any number of mappings in one text; empty ones are left out. */
+export async function readDocuments(where: string, content: string): Promise<readonly Document[]> {
+  const text = content.replace(/^\uFEFF/, "");
+  const json = text.trimStart().startsWith("{");
+  if (json && (where.endsWith(".json") || jsonProblem(text) === null)) return [readJson(where, text)];
+  const { LineCounter, parseAllDocuments } = await import("./yaml.ts");
+  const lineCounter = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter, ...YAML });
+  return [...documents].flatMap((document) => {
+    const value = contentOf(where, document, lineCounter);
+    return value === null || value === undefined ? [] : [mapping(where, value)];
   });
+}
+
+const YAML = { prettyErrors: false, stringKeys: true, logLevel: "error" } as const;
+
+function contentOf(where: string, document: YamlDocument, lines: LineCounter): unknown {
   const [error] = document.errors;
   if (error !== undefined) {
-    const { line, col } = lineCounter.linePos(error.pos[0]);
+    const { line, col } = lines.linePos(error.pos[0]);
     // The library's own sentence may quote the text.
     const what = MISTAKES[error.code] ?? error.code.toLowerCase().replaceAll("_", " ");
     throw usageError(`${where}: is not YAML: ${what} at ${at(line, col)}`);
   }
-  let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: 100 });
+    return document.toJS({ maxAliasCount: 100 });
   } catch {
     throw usageError(`${where}: is not YAML: an alias leads nowhere, or too many aliases`);
   }
-  return mapping(where, value ?? {});
 }
 
 function mapping(where: string, value: unknown): Document {

@@ -1,5 +1,5 @@
 /** What one flag is. */
-import type { CommandName } from "./commands.ts";
+import type { CommandName } from "./command.ts";
 
 export type Kind = "string" | "bool" | "int" | "duration" | "enum" | "list" | "json" | "address";
 
@@ -12,13 +12,14 @@ export type Section =
   | "hooks"
   | "security"
   | "log"
+  | "coordinator"
   | "command";
 
 /** One flag. */
 export type Flag = {
   /** As typed, without the dash. */
   readonly name: string;
-  /** Its key in Settings and, unless `lineOnly`, in a `-config` file. */
+  /** Its key in Settings and, unless `lineOnly`, in a `-config` file. No command uses two flags of one key. */
   readonly key: string;
   readonly kind: Kind;
   /** What stands for the value in help: `HOST:PORT`. Empty for booleans. */

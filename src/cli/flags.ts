@@ -3,10 +3,13 @@
  * README's tables come from these rows.
  */
 import { COMMAND_FLAGS } from "./command-flags.ts";
-import { AGENT, CLIENT, type CommandName, STORE } from "./commands.ts";
+import { AGENT, CLIENT, COORDINATOR, COORDINATOR_CLIENT, type CommandName, STORE } from "./commands.ts";
+import { COORDINATOR_FLAGS } from "./coordinator-flags.ts";
 import { type Flag, rows } from "./flag.ts";
 
 export type { Flag, Kind, Section } from "./flag.ts";
+
+const BESIDE_AGENT: readonly CommandName[] = [...STORE, ...CLIENT];
 
 /** All flags, in the order of help. */
 export const FLAGS: readonly Flag[] = [
@@ -203,16 +206,25 @@ export const FLAGS: readonly Flag[] = [
   ...rows("security", AGENT, {
     "tls-cert": {
       word: "FILE",
-      commands: [...AGENT, ...CLIENT],
+      commands: [...AGENT, ...CLIENT, ...COORDINATOR, ...COORDINATOR_CLIENT],
       meaning: "this node's certificate, PEM; needs -tls-key",
     },
-    "tls-key": { word: "FILE", commands: [...AGENT, ...CLIENT], meaning: "its private key, PEM" },
+    "tls-key": {
+      word: "FILE",
+      commands: [...AGENT, ...CLIENT, ...COORDINATOR, ...COORDINATOR_CLIENT],
+      meaning: "its private key, PEM",
+    },
     "tls-ca": {
       word: "FILE",
       commands: [...AGENT, ...CLIENT],
       meaning: "who signs the certificates of all agents, PEM",
     },
-    "tls-client-auth": { kind: "bool", word: "", meaning: "callers must show a certificate; needs -tls-ca" },
+    "tls-client-auth": {
+      kind: "bool",
+      word: "",
+      commands: [...AGENT, ...COORDINATOR],
+      meaning: "callers must show a certificate; needs -tls-ca",
+    },
     "token-file": {
       word: "FILE",
       commands: [...AGENT, ...CLIENT],
@@ -228,7 +240,7 @@ export const FLAGS: readonly Flag[] = [
       meaning: "listen beyond this machine without client certificates or secret; not with -tls-client-auth",
     },
   }),
-  ...rows("log", AGENT, {
+  ...rows("log", [...AGENT, ...COORDINATOR], {
     "log-level": {
       kind: "enum",
       word: "LEVEL",
@@ -244,10 +256,11 @@ export const FLAGS: readonly Flag[] = [
       meaning: "how lines look",
     },
   }),
+  ...COORDINATOR_FLAGS,
   ...COMMAND_FLAGS,
 ];
 
-/** The flag of that name as a command takes it, or null. Each command takes every flag of the agent, so that an agent's line serves. */
+/** The flag of that name as a command takes it, or null. Commands beside an agent take every flag of it, so that its line serves. */
 export function findFlag(command: CommandName, name: string): Flag | null {
   const named = FLAGS.filter((flag) => flag.name === name);
   return named.find((flag) => uses(command, flag)) ?? named.find((flag) => takes(command, flag)) ?? null;
@@ -274,6 +287,5 @@ export function envName(flag: Flag): string | null {
 }
 
 function takes(command: CommandName, flag: Flag): boolean {
-  if (command === "version" || command === "help") return false;
-  return uses(command, flag) || uses("agent", flag);
+  return uses(command, flag) || (BESIDE_AGENT.includes(command) && uses("agent", flag));
 }

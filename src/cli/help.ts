@@ -7,6 +7,7 @@ const WIDTH = 100;
 const INDENT = 32;
 
 const TITLES: Readonly<Record<Section, string>> = {
+  coordinator: "This coordinator",
   node: "This node",
   discovery: "Discovery",
   bootstrap: "Creating the cluster",
@@ -20,7 +21,7 @@ const TITLES: Readonly<Record<Section, string>> = {
 
 const EXITS = `Exit codes
   0  done
-  1  failed while running: a store or an agent that cannot be reached, a refused write
+  1  failed while running: what is asked cannot be reached, a refused write
   2  bad input: one line says which flag or key, what was given and what is allowed; nothing started
   3  overdue with -exit-on-timeout
 `;
@@ -30,7 +31,7 @@ const RULES = `Flags
   the database's command, which the agent starts. A flag given twice is an error. Order: flag,
   environment variable, -config file, default; an empty variable counts as unset. In a -config file,
   -disco-mode is disco_mode, and disco_config may be a mapping. All flags of \`agent\` may stay on
-  the line of every other command.
+  the line of every command beside it.
 `;
 
 /** The text for a command, for a group such as `genesis`, or, for null, the overview. */
@@ -56,7 +57,8 @@ export function helpText(topic: string | null): string {
 function commandHelp(command: Command): string {
   const flags = flagsOf(command.name);
   const text = command.about === "" ? "" : `${wrap(command.about, WIDTH).join("\n")}\n\n`;
-  const usage = `Usage: rollcall ${command.name}${flags.length > 0 ? " [FLAGS]" : ""}\n`;
+  const argument = flags.find((flag) => flag.name === command.argument);
+  const usage = `Usage: rollcall ${command.name}${argument === undefined ? "" : ` [${argument.word}]`}${flags.length > 0 ? " [FLAGS]" : ""}\n`;
   const sections = (Object.keys(TITLES) as Section[]).flatMap((section) => {
     const rows = flags.filter((flag) => flag.section === section);
     return rows.length === 0 ? [] : [`${TITLES[section]}\n${rows.map(flagHelp).join("")}`];

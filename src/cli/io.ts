@@ -15,6 +15,10 @@ export type Io = {
   readonly terminal: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   /** One line from a person at the terminal, without its end; null when input ended first. */
   readonly ask: (question: string) => Promise<string | null>;
+  /** All of standard input, up to the size of a file. Throws when it is longer. */
+  readonly stdin: () => Promise<string>;
+  /** Aborts when whoever read our standard output went away. */
+  readonly unread: AbortSignal;
   readonly pacing: Pacing;
   readonly uuid: () => string;
   readonly hostName: string;

@@ -91,8 +91,8 @@ function readFlags(command: CommandName, rest: readonly string[]): readonly Give
   const given: GivenFlag[] = [];
   for (let at = 0; at < rest.length; at++) {
     const word = rest[at] ?? "";
-    const argument = at === 0 && !word.startsWith("-") ? argumentOf(command) : null;
-    if (argument !== null && word !== "") {
+    const argument = isArgument(word, given) ? argumentOf(command) : null;
+    if (argument !== null && !given.some((other) => other.flag === argument)) {
       given.push({ flag: argument, where: `-${argument.name}`, text: word });
       continue;
     }
@@ -106,7 +106,12 @@ function readFlags(command: CommandName, rest: readonly string[]): readonly Give
   return given;
 }
 
-/** The flag whose value may stand alone, right after the command. */
+/** After a boolean, a word is most likely its value and forgot the `=`. */
+function isArgument(word: string, before: readonly GivenFlag[]): boolean {
+  return word !== "" && !word.startsWith("-") && before.at(-1)?.flag.kind !== "bool";
+}
+
+/** The flag whose value may stand alone. */
 function argumentOf(command: CommandName): Flag | null {
   const name = findCommand(command)?.argument;
   return name === undefined ? null : findFlag(command, name);

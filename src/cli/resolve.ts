@@ -6,7 +6,7 @@
 
 import { Settings } from "../config.ts";
 import { nearest } from "../lib/suggest.ts";
-import type { CommandName } from "./commands.ts";
+import type { CommandName } from "./command.ts";
 import { type Document, readDocument, readJson } from "./document.ts";
 import { type Env, expand } from "./expand.ts";
 import { envName, FLAGS, type Flag, flagsOf } from "./flags.ts";
@@ -31,8 +31,7 @@ export async function resolve({ command, flags, database }: Said, deps: ResolveD
   const used = new Set(flagsOf(command));
   const origins = new Map<string, string>();
   const values: Record<string, unknown> = { command: database };
-  for (const flag of FLAGS) {
-    if (flag.name === "config") continue;
+  for (const flag of rowsOf(used)) {
     const given = used.has(flag) ? (line.get(flag) ?? fromEnv(flag, deps.env) ?? fromFile(flag, file)) : null;
     if (given !== null) origins.set(flag.key, given.where);
     const source = given ?? (flag.default === null ? null : { where: `-${flag.name}`, value: flag.default });
@@ -45,6 +44,14 @@ export async function resolve({ command, flags, database }: Said, deps: ResolveD
   const issue = parsed.error.issues[0];
   const key = String(issue?.path[0]);
   throw usageError(`${origins.get(key) ?? key}: ${issue?.message}`);
+}
+
+/** One row a setting: of several with one key, that which the command uses. */
+function rowsOf(used: ReadonlySet<Flag>): readonly Flag[] {
+  const rows = new Map<string, Flag>();
+  for (const flag of FLAGS) if (!rows.has(flag.key) || used.has(flag)) rows.set(flag.key, flag);
+  rows.delete("config");
+  return [...rows.values()];
 }
 
 type File = { readonly path: string; readonly document: Document } | null;

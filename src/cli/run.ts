@@ -5,7 +5,7 @@
 
 import type { Settings } from "../config.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
-import type { CommandName } from "./commands.ts";
+import type { CommandName } from "./command.ts";
 import type { Io } from "./io.ts";
 import { parseLine } from "./parse.ts";
 import { printable } from "./usage.ts";
@@ -64,6 +64,31 @@ async function runCommand(command: CommandName, settings: Settings, io: Io): Pro
     case "genesis restore":
     case "genesis rebirth":
       return (await import("./genesis.ts")).run(command, settings, io);
+    case "coordinator": {
+      const [{ coordinatorConfig }, coordinator] = await Promise.all([
+        import("./coordinator-configs.ts"),
+        import("./coordinator.ts"),
+      ]);
+      return coordinator.run(coordinatorConfig(settings, io), io);
+    }
+    case "apply":
+      return (await import("./apply.ts")).run(settings, io);
+    case "clusters":
+    case "get clusters":
+      return (await import("./clusters.ts")).run(settings, io);
+    case "cluster show":
+      return (await import("./cluster-show.ts")).run(settings, io);
+    case "nodes":
+      return (await import("./nodes.ts")).run(settings, io);
+    case "events":
+      return (await import("./events.ts")).run(settings, io);
+    case "get discoveries":
+    case "get settings":
+    case "delete discovery":
+    case "delete cluster":
+    case "cluster refresh":
+    case "discovery accept":
+      return (await import("./objects.ts")).run(command, settings, io);
     case "help":
     case "version":
       return 0;

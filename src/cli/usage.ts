@@ -6,9 +6,9 @@ export function usageError(line: string, hint: string | null = null): RollcallEr
   return new RollcallError("usage", line, { hint });
 }
 
-/** Text that cannot break a line or drive a terminal: control characters become spaces. */
+/** Text that cannot break a line, drive a terminal or turn its direction: control characters become spaces. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
+  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, " ");
 }
 
 /** ` (did you mean X?)`, or nothing. */
@@ -16,8 +16,8 @@ export function didYouMean(near: string | null): string {
   return near === null ? "" : ` (did you mean ${near}?)`;
 }
 
-/** Reads whole small files. Throws the system's error, or a RollcallError, when it cannot. */
-export type Files = { read(path: string): string };
+/** Reads whole small files, and the names in a directory. Throws the system's error, or a RollcallError, when it cannot. */
+export type Files = { read(path: string): string; list(path: string): readonly string[] };
 
 /** Reads a file that `where` (a flag, a variable or a key) names, or throws one usage line that begins with it. */
 export function readGiven(files: Files, where: string, path: string): string {

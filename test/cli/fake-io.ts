@@ -11,6 +11,15 @@ export type World = {
   readonly provider?: () => Provider;
   /** What a person types when asked; stdin is a terminal when this is set. */
   readonly typed?: string;
+  /** All of standard input. */
+  readonly stdin?: string;
+  /** Standard output is a terminal. */
+  readonly terminal?: boolean;
+  /** SIGTERM, and the end of whoever reads standard output. */
+  readonly stop?: AbortSignal;
+  readonly unread?: AbortSignal;
+  /** Called with each text on standard output. */
+  readonly onOut?: (text: string) => void;
   /** What a provider's schema says of any configuration. */
   readonly problems?: readonly string[];
 };
@@ -28,6 +37,12 @@ export function filesOf(table: Readonly<Record<string, string>>) {
       if (content === undefined) throw noSuchFile(path);
       return content;
     },
+    list(path: string): readonly string[] {
+      if (Object.hasOwn(table, path)) throw Object.assign(new Error("ENOTDIR"), { code: "ENOTDIR" });
+      const inside = Object.keys(table).filter((name) => name.startsWith(`${path}/`));
+      if (inside.length === 0) throw noSuchFile(path);
+      return inside.map((name) => name.slice(path.length + 1));
+    },
   };
 }
 
@@ -42,15 +57,18 @@ export async function rollcall(argv: readonly string[], world: World = {}) {
     env: world.env ?? {},
     stdout: (text) => {
       printed.out += text;
+      world.onOut?.(text);
     },
     stderr: (text) => {
       printed.err += text;
     },
-    terminal: { stdin: world.typed !== undefined, stdout: false, stderr: false },
+    terminal: { stdin: world.typed !== undefined, stdout: world.terminal === true, stderr: false },
     ask: async (question) => {
       asked.push(question);
       return world.typed ?? null;
     },
+    stdin: async () => world.stdin ?? "",
+    unread: world.unread ?? new AbortController().signal,
     pacing: { clock: systemClock, random: () => 0.5 },
     uuid: () => `uuid-${++ids}`,
     hostName: "host",
@@ -66,7 +84,7 @@ export async function rollcall(argv: readonly string[], world: World = {}) {
       if (world.provider === undefined) throw new Error("this test opens no provider");
       return world.provider();
     },
-    untilStopped: () => new AbortController().signal,
+    untilStopped: () => world.stop ?? new AbortController().signal,
     onSignals: () => {},
   };
   const code = await run(io);

@@ -1,0 +1,64 @@
+/** `rollcall clusters`, and `get clusters`: all that a coordinator polls, one line a cluster. */
+import type { Settings } from "../config.ts";
+import { run as showCluster } from "./cluster-show.ts";
+import { coordinatorClient } from "./coordinator-configs.ts";
+import type { Io } from "./io.ts";
+import { allClusters } from "./pages.ts";
+import { readValue, ServedCluster } from "./served.ts";
+import { HEALTH, printValue, styleOf } from "./shown.ts";
+import { columns } from "./table.ts";
+
+/** Prints the clusters as a table, or as they came; with -cluster, that one. */
+export async function run(settings: Settings, io: Io): Promise<number> {
+  if (settings.cluster !== null) return showCluster(settings, io);
+  const config = coordinatorClient(settings, io.files);
+  const items = await allClusters(config, io);
+  if (settings.output !== "table") await printValue({ items }, settings.output, io);
+  else
+    io.stdout(
+      tableOf(
+        items.map((item) => readValue(ServedCluster, item, config)),
+        io,
+      ),
+    );
+  return 0;
+}
+
+function tableOf(clusters: readonly ServedCluster[], io: Io): string {
+  if (clusters.length === 0)
+    return "no clusters yet; `rollcall get discoveries` says where they are looked for\n";
+  const style = styleOf(io);
+  const rows = clusters.map((cluster) => [
+    cluster.cluster_id,
+    cluster.health.status,
+    `${cluster.counts.up ?? "?"}/${cluster.counts.expected ?? "?"}`,
+    cluster.leader ?? "",
+    versionsOf(cluster),
+    latest(cluster),
+  ]);
+  return columns(
+    [["ID", "HEALTH", "NODES", "PRIMARY", "VERSION", "WHY, OR LAST EVENT"], ...rows],
+    (text, row, column) => {
+      if (row === 0) return style("bold", text);
+      const colour = column === 1 ? HEALTH[text.trim()] : undefined;
+      return colour === undefined ? text : style(colour, text);
+    },
+  );
+}
+
+/** The databases' versions, each once, the rarest last. */
+export function versionsOf({ nodes }: ServedCluster): string {
+  const count = new Map<string, number>();
+  for (const { version } of nodes) if (version !== null) count.set(version, (count.get(version) ?? 0) + 1);
+  return [...count]
+    .sort(([a, most], [b, less]) => less - most || (a < b ? -1 : 1))
+    .map(([version]) => version)
+    .join(", ");
+}
+
+/** Why it is not green, else what happened last. */
+function latest({ health, last_event: event }: ServedCluster): string {
+  const [first, ...more] = health.reasons;
+  if (first !== undefined) return more.length === 0 ? first.text : `${first.text} (and ${more.length} more)`;
+  return event === null ? "" : [event.type.replace(/^rollcall\./, ""), event.time].filter(Boolean).join(" ");
+}

@@ -1,0 +1,105 @@
+/** From settings to what a coordinator works with, and to how the commands reach one. Every problem is one usage line. */
+import { dirname } from "node:path";
+import type { ClientConfig, CoordinatorConfig, Settings } from "../config.ts";
+import { formatAddress, isLoopback } from "../core/address.ts";
+import { codeOf } from "../lib/errors.ts";
+import { checkFiles, checkKeyPair, checkTls, checkTlsPair } from "./checks.ts";
+import { tlsConfig } from "./configs.ts";
+import { type Files, readGiven, usageError } from "./usage.ts";
+
+/** What checking needs of the world; an Io is one. */
+export type CoordinatorDeps = {
+  readonly files: Files;
+  readonly hostName: string;
+  /** The log goes to standard error, in colour and as text when that is a terminal. */
+  readonly terminal: { readonly stderr: boolean };
+};
+
+/** Everything for `rollcall coordinator`. Throws a usage error. */
+export function coordinatorConfig(s: Settings, deps: CoordinatorDeps): CoordinatorConfig {
+  checkTls(s);
+  if (s.token_for_reads && s.token_file === null) throw usageError("-token-for-reads: needs -token-file");
+  checkReach(s);
+  checkFiles(s, deps.files);
+  checkKeyPair(s, deps.files);
+  if (s.apply !== null) checkThere(s.apply, deps.files);
+  return {
+    name: s.name ?? nameOf(deps.hostName),
+    httpAddr: s.http_addr,
+    store: { kind: "sqlite", path: storePath(s.store, deps.files) },
+    apply: s.apply,
+    tls: tlsConfig(s),
+    tokenFile: s.token_file,
+    tokenForReads: s.token_for_reads,
+    insecure: s.insecure,
+    retain: { ms: s.retain, events: s.retain_events },
+    log: { level: s.log_level, format: s.log_format ?? (deps.terminal.stderr ? "text" : "json") },
+  };
+}
+
+/** How to reach the coordinator at -coordinator. Throws a usage error. */
+export function coordinatorClient(s: Settings, files: Files): ClientConfig {
+  const url = checkUrl(s.coordinator);
+  checkTlsPair(s);
+  checkFiles(s, files);
+  checkKeyPair(s, files);
+  const secure = url.protocol === "https:";
+  const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
+  return {
+    asked: "coordinator",
+    addr: { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port },
+    name: url.origin,
+    tls: secure ? { caFile: s.tls_ca, certFile: s.tls_cert, keyFile: s.tls_key } : null,
+    tokenFile: s.token_file,
+  };
+}
+
+/** Beyond loopback everybody could change what is polled, and read tokens on the way. */
+function checkReach(s: Settings): void {
+  if (s.insecure || isLoopback(s.http_addr.host)) return;
+  const open = `-http-addr: ${formatAddress(s.http_addr)} is open beyond this machine`;
+  if (s.token_file === null) throw usageError(`${open} and needs -token-file with TLS, or -insecure`);
+  if (s.tls_cert === null)
+    throw usageError(`${open}, where a token needs TLS: it needs -tls-cert and -tls-key, or -insecure`);
+}
+
+/** A file or a directory; what is in it is for those who apply it. */
+function checkThere(path: string, files: Files): void {
+  try {
+    files.list(path);
+  } catch (error) {
+    if (codeOf(error) !== "ENOTDIR") throw usageError(`-apply: ${path}: no such file or directory`);
+    readGiven(files, "-apply", path);
+  }
+}
+
+function storePath(text: string, files: Files): string {
+  const path = /^sqlite:(?!\/\/)(.+)$/.exec(text)?.[1];
+  // What is not understood is not repeated: it may be the URL of a database, with a password.
+  if (path === undefined) throw usageError("-store: must be sqlite:FILE, as in sqlite:./rollcall.db");
+  try {
+    files.list(dirname(path));
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR")
+      throw usageError(`-store: ${dirname(path)}: no such directory`);
+  }
+  return path;
+}
+
+function checkUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  // Neither line repeats the URL: a password in it would end in logs.
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw usageError(
+      "-coordinator: must be a URL that begins with http:// or https://, as in http://127.0.0.1:4200",
+    );
+  if (/[@?#]/.test(text) || url.pathname !== "/")
+    throw usageError("-coordinator: must be only http(s)://HOST:PORT, without user, path, query or fragment");
+  return url;
+}
+
+/** A host's name as `-name` may be. */
+function nameOf(hostName: string): string {
+  return hostName.replaceAll(/[^A-Za-z0-9._-]/g, "-").slice(0, 128) || "coordinator";
+}

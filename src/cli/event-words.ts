@@ -1,0 +1,218 @@
+/**
+ * What an event's `before` and `after` say, in words. They are read tolerantly: an event of another release may carry
+ * more or less, and is told as far as it is understood. What each type carries: src/core/events.ts.
+ */
+import { short } from "./records.ts";
+
+/** A phrase without a full stop; empty where there is nothing to add to the type. */
+export function whatChanged(type: string, before: unknown, after: unknown): string {
+  return WORDS[type]?.(before, after) ?? "";
+}
+
+type Words = (before: unknown, after: unknown) => string;
+
+const WORDS: Readonly<Record<string, Words>> = {
+  DISCOVERY_SETTINGS_APPLY: (before) => (before === null ? "new" : "changed"),
+  CLUSTER_NEW: (_before, after) =>
+    phrases(
+      from("found by", text(after, "discovery")),
+      `${countOf(at(after, "inventory") ?? at(after, "nodes"))} nodes`,
+      from("led by", leaderOf(at(after, "conditions", "leader"))),
+    ),
+  CLUSTER_CHANGED: clusterChanged,
+  DISCOVERY_CONFLICT: (_before, after) =>
+    after === null ? "no other discovery lists it any more" : `is listed by ${names(list(after))} too`,
+  DISCOVERY_SUSPECT: suspect,
+  OBSERVATION_GAP: () => "changes between two looks were missed",
+  AGENT_NEW: (_before, after) =>
+    phrases(
+      from("at", text(after, "agent_addr")),
+      from("rollcall", text(after, "info", "version")),
+      agentState(after),
+    ),
+  AGENT_UP: () => "answers again",
+  AGENT_DOWN: (_before, after) => agentState(after),
+  AGENT_INFO_CHANGED: agentChanged,
+  NODE_NEW: (_before, after) => reportWords(at(after, "report")),
+  NODE_REPLACED: nodeReplaced,
+  NODE_CHANGED: nodeChanged,
+  NODE_UP: nodeChanged,
+  NODE_DOWN: nodeChanged,
+  NODE_STALE: () => "its agent is down; what it last said is kept",
+  SHARD_ALLOCATION_NEW: (_before, after) => from("as", text(after, "role")),
+  SHARD_ALLOCATION_CHANGED: (before, after) => change("", text(before, "role"), text(after, "role")),
+  SHARD_ALLOCATION_LOST: (before) => from("was", text(before, "role")),
+  LEADER_CHANGED: (before, after) => `${leaderOf(before) ?? "nobody"} → ${leaderOf(after) ?? "nobody"}`,
+  PRIMARY_CONFLICT: (_before, after) =>
+    after === null ? "only one claims to lead again" : `${names(list(after))} all claim to lead`,
+  PRIMARY_MISSING: (_before, after) =>
+    after === null
+      ? "somebody leads again"
+      : phrases("nobody leads", from("before it was", text(after, "last"))),
+  CLUSTER_SPLIT: (_before, after) => (after === null ? "one cluster again" : splitWords(after)),
+  MEMBERSHIP_DRIFT: (_before, after) =>
+    after === null ? "inventory, agents and database agree again" : driftWords(after),
+  ORCHESTRATE_REPORT: (_before, after) => from("refresh", text(after, "outcome")),
+};
+
+function clusterChanged(before: unknown, after: unknown): string {
+  const addresses = (value: unknown) =>
+    list(at(value, "inventory")).flatMap((node) => text(node, "agent_addr") ?? []);
+  const [was, is] = [addresses(before), addresses(after)];
+  const genesis = (value: unknown) => shortOf(text(value, "genesis_id"));
+  return phrases(
+    from("now also", names(is.filter((addr) => !was.includes(addr)))),
+    from("no longer", names(was.filter((addr) => !is.includes(addr)))),
+    change("name", text(before, "display_name"), text(after, "display_name")),
+    change("discovery", text(before, "discovery"), text(after, "discovery")),
+    change("genesis", genesis(before), genesis(after)),
+  );
+}
+
+function suspect(before: unknown, after: unknown): string {
+  if (after === null) return `${text(before, "discovery") ?? "its discovery"} is believed again`;
+  const [found, listed] = [number(after, "found"), number(after, "listed")];
+  return `${text(after, "discovery") ?? "its discovery"} lists only ${found ?? "?"} of ${listed ?? "?"} nodes; the old list is kept`;
+}
+
+/** Why an agent is down, by its code. */
+const AGENT: Readonly<Record<string, string>> = {
+  unreachable: "does not answer",
+  unauthorized: "wants another credential",
+  not_allowed: "is outside the allow-list",
+  not_an_agent: "is no agent",
+  wrong_cluster: "belongs to another cluster",
+  wrong_node: "is another node than the inventory lists",
+  duplicate: "is there twice",
+};
+
+function agentState(value: unknown): string {
+  const code = text(value, "agent", "code") ?? "";
+  return AGENT[code] ?? (code === "ok" ? "" : code);
+}
+
+function agentChanged(before: unknown, after: unknown): string {
+  const restarted = text(before, "info", "boot_id") !== text(after, "info", "boot_id");
+  return phrases(
+    change("rollcall", text(before, "info", "version"), text(after, "info", "version")),
+    restarted ? "restarted" : "",
+  );
+}
+
+function nodeReplaced(before: unknown, after: unknown): string {
+  const id = (value: unknown) => text(value, "identity", "node_id");
+  const disk = (value: unknown) => shortOf(text(value, "identity", "incarnation"));
+  return phrases(
+    change("node", id(before), id(after)),
+    change("another disk, incarnation", disk(before), disk(after)),
+    reportWords(at(after, "report")),
+  );
+}
+
+/** The fields of a report that are shown when they change, in this order. */
+const FIELDS = ["status", "role", "kind", "version", "voter", "api_addr", "addr", "genesis_id"] as const;
+
+function nodeChanged(before: unknown, after: unknown): string {
+  const changed = FIELDS.map((field) => {
+    const [was, is] = [before, after].map((value) => told(at(value, "report", field)));
+    return change(field.replaceAll("_", " "), was ?? null, is ?? null);
+  });
+  return phrases(...changed, change("agent", text(before, "agent_addr"), text(after, "agent_addr")));
+}
+
+function reportWords(report: unknown): string {
+  const database = [text(report, "kind"), text(report, "version")].filter(Boolean).join(" ");
+  return phrases(database, text(report, "status") ?? "", text(report, "role") ?? "");
+}
+
+/** The genesis ids, and who holds each. */
+function splitWords(value: unknown): string {
+  return entries(value)
+    .map(([genesis, nodes]) => `${names(list(nodes))} in ${short(genesis)}`)
+    .join(", ");
+}
+
+/** Who is missing from which of the three lists. */
+function driftWords(value: unknown): string {
+  const lists = ["inventory", "agents", "database"].map((name) => ({
+    name,
+    ids: list(at(value, name)).map((id) => told(id) ?? ""),
+  }));
+  const all = [...new Set(lists.flatMap(({ ids }) => ids))].sort();
+  return all
+    .map((id) => ({ id, without: lists.filter(({ ids }) => !ids.includes(id)).map(({ name }) => name) }))
+    .filter(({ without }) => without.length > 0)
+    .map(({ id, without }) => `${id} is not in ${without.join(" and ")}`)
+    .join("; ");
+}
+
+function leaderOf(value: unknown): string | null {
+  return typeof value === "string" ? value : (text(value, "node_id") ?? text(value, "leader", "node_id"));
+}
+
+function change(name: string, was: string | null, is: string | null): string {
+  if (was === is) return "";
+  return [name, was ?? "none", "→", is ?? "none"].filter((part) => part !== "").join(" ");
+}
+
+function from(word: string, value: string | null): string {
+  return value === null || value === "" ? "" : `${word} ${value}`;
+}
+
+function phrases(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+/** `a, b and c`. */
+function names(values: readonly unknown[]): string {
+  const texts = values.map((value) => told(value) ?? "");
+  return texts.length < 2 ? texts.join("") : `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}`;
+}
+
+/** What stands under these keys, each inside the one before; null: nothing. */
+function at(value: unknown, ...path: readonly string[]): unknown {
+  let inner = value;
+  for (const key of path) {
+    if (typeof inner !== "object" || inner === null || !Object.hasOwn(inner, key)) return null;
+    inner = (inner as Readonly<Record<string, unknown>>)[key];
+  }
+  return inner;
+}
+
+function text(value: unknown, ...path: readonly string[]): string | null {
+  const found = at(value, ...path);
+  return typeof found === "string" ? found : null;
+}
+
+function number(value: unknown, key: string): number | null {
+  const found = at(value, key);
+  return typeof found === "number" ? found : null;
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function countOf(value: unknown): number {
+  return list(value).length;
+}
+
+function entries(value: unknown): readonly (readonly [string, unknown])[] {
+  return typeof value === "object" && value !== null ? Object.entries(value) : [];
+}
+
+/** A value as it is told; null: there is none. */
+function told(value: unknown): string | null {
+  if (value === null || value === undefined || value === "") return null;
+  return typeof value === "boolean"
+    ? value
+      ? "yes"
+      : "no"
+    : typeof value === "string"
+      ? value
+      : JSON.stringify(value);
+}
+
+function shortOf(uuid: string | null): string | null {
+  return uuid === null ? null : short(uuid);
+}
