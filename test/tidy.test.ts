@@ -31,7 +31,7 @@ function importsOf(file: string): Import[] {
 /** The room a file is in, and the rooms it may look into. */
 const rooms: readonly { readonly room: RegExp; readonly may: RegExp }[] = [
   { room: /^src\/core\//, may: /^(src\/core\/|zod$|node:crypto$)/ },
-  { room: /^src\/lib\//, may: /^(src\/lib\/|node:|pino$)/ },
+  { room: /^src\/lib\//, may: /^(src\/lib\/|node:|pino$|hono$|@hono\/node-server$)/ },
   { room: /^providers\//, may: /^(providers\/|src\/core\/|src\/lib\/|node:|zod$|consul$|etcd3$)/ },
   { room: /^src\/config\.ts$/, may: /^(src\/core\/|src\/lib\/|zod$)/ },
   { room: /^src\/databases\//, may: /^(src\/databases\/|src\/core\/|src\/lib\/|node:|zod$)/ },

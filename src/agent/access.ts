@@ -2,16 +2,9 @@
  * Who may ask what: health for everybody, reading on loopback or with a token or client certificate, calls
  * between agents with a client certificate or the cluster secret. Each refusal is an HTTP answer.
  */
-import { timingSafeEqual } from "node:crypto";
+import { holdsToken } from "../lib/bearer.ts";
+import type { Caller } from "../lib/http-server.ts";
 import { type Call, callHolds, counterWindow, readCall } from "./signature.ts";
-
-/** What the connection itself shows. */
-export type Caller = {
-  /** The caller is on this machine. */
-  readonly loopback: boolean;
-  /** The caller showed a client certificate that our authority signed. */
-  readonly certified: boolean;
-};
 
 export type AccessOptions = {
   readonly key: string;
@@ -46,8 +39,7 @@ export function openAccess(options: AccessOptions) {
     async read(caller: Caller, authorization: string | undefined): Promise<Verdict> {
       if (caller.loopback || caller.certified || options.insecure) return { ok: true, call: null };
       const token = await options.token();
-      const given = /^Bearer +(.+)$/i.exec(authorization ?? "")?.[1];
-      if (token !== null && given !== undefined && equal(token, given)) return { ok: true, call: null };
+      if (token !== null && holdsToken(authorization, token)) return { ok: true, call: null };
       return no(
         "unauthorized",
         "reading from another machine needs a bearer token or a client certificate",
@@ -104,9 +96,4 @@ export type Access = ReturnType<typeof openAccess>;
 
 function no(code: string, message: string, hint: string): Extract<Verdict, { ok: false }> {
   return { ok: false, code, message, hint, call: null };
-}
-
-function equal(a: string, b: string): boolean {
-  const [x, y] = [Buffer.from(a), Buffer.from(b)];
-  return x.length === y.length && timingSafeEqual(x, y);
 }

@@ -8,6 +8,7 @@ import type { Provider } from "../core/provider.ts";
 import type { Database } from "../databases/database.ts";
 import { databases } from "../databases/index.ts";
 import { reason } from "../lib/errors.ts";
+import { callerOf, type Listening } from "../lib/http-server.ts";
 import { withDeadline } from "../lib/loop.ts";
 import { releasers, runAll } from "../lib/run.ts";
 import { openAccess } from "./access.ts";
@@ -16,7 +17,6 @@ import { agentApp } from "./http.ts";
 import { openDataDir } from "./identity.ts";
 import { type Node, openNode } from "./node.ts";
 import type { Notify } from "./notify.ts";
-import { callerOf, type Listening } from "./server.ts";
 
 export type AgentDeps = NodeDeps & {
   /** Loads and opens the provider; calls no store yet. */

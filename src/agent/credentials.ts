@@ -1,8 +1,8 @@
 /** Secrets, tokens and certificates, read from their files whenever those change, and never logged. */
 import type { AgentConfig } from "../config.ts";
-import { RollcallError } from "../lib/errors.ts";
+import { secretIn } from "../lib/bearer.ts";
+import type { ServerTls } from "../lib/http-server.ts";
 import type { Credentials } from "./peer-client.ts";
-import type { ServerTls } from "./server.ts";
 
 export type AgentCredentials = Credentials & {
   readonly token: () => Promise<string | null>;
@@ -14,16 +14,9 @@ export function openCredentials(
   { tls, tokenFile, clusterSecretFile }: AgentConfig,
   file: (path: string) => Promise<string>,
 ): AgentCredentials {
-  const line = async (path: string | null) => {
-    if (path === null) return null;
-    const text = (await file(path)).trim();
-    // An emptied file must never turn protection off.
-    if (text === "") throw new RollcallError("file", `${path} is empty`);
-    return text;
-  };
   return {
-    token: () => line(tokenFile),
-    secret: () => line(clusterSecretFile),
+    token: () => secretIn(tokenFile, file),
+    secret: () => secretIn(clusterSecretFile, file),
     async clientTls() {
       if (tls === null) return null;
       const [cert, key, ca] = await Promise.all([

@@ -4,10 +4,10 @@ import * as z from "zod";
 import { decode } from "../core/model.ts";
 import { fits, type Want } from "../core/node-report.ts";
 import { parseDuration } from "../lib/duration.ts";
-import type { Caller } from "./access.ts";
+import type { Caller } from "../lib/http-server.ts";
+import { problem } from "../lib/problem.ts";
 import type { View } from "./pages.ts";
 import { servePeers } from "./peer-calls.ts";
-import { problem } from "./problem.ts";
 
 const MOST_WAIT_MS = 300_000;
 

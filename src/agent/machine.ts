@@ -1,9 +1,9 @@
 /** The machine an agent runs on: all that it does to the world beside asking its provider and its database. */
 import { type Disk, systemDisk } from "../lib/files.ts";
+import { listen } from "../lib/http-server.ts";
 import { openClient } from "../lib/request.ts";
 import { runHook } from "./hooks.ts";
 import { lockDirectory } from "./lock.ts";
-import { listen } from "./server.ts";
 
 export type Machine = {
   /** Where the data directory is. */

@@ -1,13 +1,7 @@
-/** The agent's metrics, in Prometheus' text format by hand: they are too few for a library. */
+/** The agent's metrics. */
 import type { Explanation } from "../core/explain.ts";
 import { fits, type NodeReport } from "../core/node-report.ts";
-
-export type Metric = {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "gauge" | "counter";
-  readonly values: readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[];
-};
+import { gauge, type Metric, metricsPage } from "../lib/metrics.ts";
 
 /** What the agent's metrics are made of. */
 export type MetricFacts = {
@@ -87,30 +81,4 @@ function databaseMetrics(report: NodeReport, leader: string | null): Metric[] {
           },
         ]),
   ];
-}
-
-function gauge(name: string, help: string, value: number, labels?: Record<string, string>): Metric {
-  return {
-    name: `rollcall_${name}`,
-    help,
-    type: "gauge",
-    values: [labels === undefined ? { value } : { value, labels }],
-  };
-}
-
-/** Metrics as text. */
-export function metricsPage(metrics: readonly Metric[]): string {
-  const lines: string[] = [];
-  for (const { name, help, type, values } of metrics) {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-    for (const { labels = {}, value } of values) {
-      const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
-      lines.push(`${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}`);
-    }
-  }
-  return `${lines.join("\n")}\n`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

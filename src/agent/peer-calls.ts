@@ -4,10 +4,11 @@ import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { decode, HelloRequest } from "../core/model.ts";
 import { Message } from "../core/votes.ts";
-import type { Caller, Verdict } from "./access.ts";
+import type { Caller } from "../lib/http-server.ts";
+import { problem } from "../lib/problem.ts";
+import type { Verdict } from "./access.ts";
 import type { View } from "./pages.ts";
 import { HELLO_PATH, peerPath } from "./peer-client.ts";
-import { problem } from "./problem.ts";
 import { ANSWER_HEADER, CALL_HEADER, signAnswer } from "./signature.ts";
 
 const MOST_BODY = 64 * 1024;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Caller, Verdict } from "../../src/agent/access.ts";
+import type { Verdict } from "../../src/agent/access.ts";
 import { agentApp } from "../../src/agent/http.ts";
 import { HELLO_PATH } from "../../src/agent/peer-client.ts";
 import { answerHolds, type Call, signCall } from "../../src/agent/signature.ts";
+import type { Caller } from "../../src/lib/http-server.ts";
 import { accessOf, BOOT_ID, KEY, viewOf } from "./support/view.ts";
 
 const SECRET = "the secret of this cluster";

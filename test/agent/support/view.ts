@@ -1,12 +1,18 @@
 /** What an agent's routes show, made up by the test; and a real server around them. */
-import { type Access, type AccessOptions, type Caller, openAccess } from "../../../src/agent/access.ts";
+import { type Access, type AccessOptions, openAccess } from "../../../src/agent/access.ts";
 import { agentApp } from "../../../src/agent/http.ts";
 import type { PeerRow, View } from "../../../src/agent/pages.ts";
-import { callerOf, type Listening, listen, type ServerTls } from "../../../src/agent/server.ts";
 import type { Explanation } from "../../../src/core/explain.ts";
 import type { Outcome, PeerRef } from "../../../src/core/model.ts";
 import { blankReport, type NodeReport } from "../../../src/core/node-report.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
+import {
+  type Caller,
+  callerOf,
+  type Listening,
+  listen,
+  type ServerTls,
+} from "../../../src/lib/http-server.ts";
 import { helloOf, refTo } from "./records.ts";
 
 export const KEY = "rollcall";

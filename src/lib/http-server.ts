@@ -5,11 +5,16 @@ import type { AddressInfo, Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
-import type { Address } from "../core/address.ts";
-import { formatAddress, isLoopback } from "../core/address.ts";
-import type { Clock } from "../lib/clock.ts";
-import { RollcallError, reason } from "../lib/errors.ts";
-import type { Caller } from "./access.ts";
+import type { Clock } from "./clock.ts";
+import { RollcallError, reason } from "./errors.ts";
+
+/** What a connection itself shows of its caller. */
+export type Caller = {
+  /** The caller is on this machine. */
+  readonly loopback: boolean;
+  /** The caller showed a client certificate that our authority signed. */
+  readonly certified: boolean;
+};
 
 /** PEM texts of the server's own certificate and key, and of the authority that signs callers'. */
 export type ServerTls = {
@@ -30,7 +35,7 @@ export type Listening = {
 /** Listens. Throws `listen` in one line when the address cannot be had. */
 export async function listen(options: {
   app: Hono;
-  addr: Address;
+  addr: { readonly host: string; readonly port: number };
   tls: ServerTls | null;
   clock: Clock;
 }): Promise<Listening> {
@@ -50,7 +55,7 @@ export async function listen(options: {
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) =>
       reject(
-        new RollcallError("listen", `-http-addr: cannot listen on ${formatAddress(addr)}: ${reason(error)}`, {
+        new RollcallError("listen", `-http-addr: cannot listen on ${shown(addr)}: ${reason(error)}`, {
           cause: error,
         }),
       ),
@@ -98,7 +103,15 @@ function createServer(app: Hono, tls: ServerTls | null): Server {
 export function callerOf(env: unknown): Caller {
   const socket = (env as { incoming?: { socket?: Socket } } | undefined)?.incoming?.socket;
   const from = socket?.remoteAddress?.replace(/^::ffff:/, "") ?? "";
-  return { loopback: isLoopback(from), certified: socket instanceof TLSSocket && socket.authorized };
+  // The kernel writes an address in one form only.
+  return {
+    loopback: from === "::1" || from.startsWith("127."),
+    certified: socket instanceof TLSSocket && socket.authorized,
+  };
+}
+
+function shown({ host, port }: { readonly host: string; readonly port: number }): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function tlsOptions({ cert, key, ca, clientAuth }: ServerTls) {

@@ -2,12 +2,12 @@ import { createConnection, type Socket } from "node:net";
 import { type DetailedPeerCertificate, connect as tlsConnect } from "node:tls";
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
-import { callerOf, type Listening, listen, type ServerTls } from "../../src/agent/server.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { callerOf, type Listening, listen, type ServerTls } from "../../src/lib/http-server.ts";
+import { serveView, viewOf } from "../agent/support/view.ts";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { request } from "../support/http.ts";
 import { until } from "../support/wait.ts";
-import { serveView, viewOf } from "./support/view.ts";
 
 const loopback = { host: "127.0.0.1", port: 0 };
 

@@ -1,0 +1,26 @@
+/** Bearer tokens: read from their files, and compared. */
+import { timingSafeEqual } from "node:crypto";
+import { RollcallError } from "./errors.ts";
+
+/** Whether an `Authorization` header holds this very token. How long it takes tells nothing of the token but its length. */
+export function holdsToken(authorization: string | undefined, token: string): boolean {
+  const given = /^Bearer +(.+)$/i.exec(authorization ?? "")?.[1];
+  if (given === undefined) return false;
+  const [a, b] = [Buffer.from(given), Buffer.from(token)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/**
+ * The secret in a file, without the white space around it; null without a file. `file` gives a file's text as it is
+ * now. Throws `file` when it is empty, and what `file` throws.
+ */
+export async function secretIn(
+  path: string | null,
+  file: (path: string) => Promise<string>,
+): Promise<string | null> {
+  if (path === null) return null;
+  const text = (await file(path)).trim();
+  // An emptied file must never turn protection off.
+  if (text === "") throw new RollcallError("file", `${path} is empty`);
+  return text;
+}
