@@ -75,13 +75,15 @@ export interface Inventory {
   close(): Promise<void>;
 }
 
-/** A record in its one form: nodes sorted by address and each once, so that order and repetition never matter. */
+/**
+ * A record in its one form: nodes sorted by address and each once, so that order and repetition never matter. Of two
+ * entries with one address that stays which says more.
+ */
 export function normalised(record: ClusterRecord): ClusterRecord {
-  const texts = new Map(record.nodes.map((node) => [node, JSON.stringify(node)]));
-  const textOf = (node: InventoryNode) => texts.get(node) ?? "";
-  // Of two that differ at one address the same one is kept, whichever came first.
+  const known = ({ node_id, incarnation, secure }: InventoryNode) =>
+    JSON.stringify([node_id ?? "", incarnation ?? "", secure]);
   const sorted = [...record.nodes].sort(
-    (a, b) => byText(a.agent_addr, b.agent_addr) || byText(textOf(a), textOf(b)),
+    (a, b) => byText(a.agent_addr, b.agent_addr) || byText(known(a), known(b)),
   );
   return { ...record, nodes: [...new Map(sorted.map((node) => [node.agent_addr, node])).values()] };
 }
