@@ -99,7 +99,7 @@ export function listedBy(
 function ownerOf(listings: readonly Listed[], cluster: Facts | null): string | null {
   const names = listings.map(({ discovery }) => discovery).sort(byText);
   const owner = cluster?.discovery ?? null;
-  return owner !== null && (names.includes(owner) || names.length === 0) ? owner : (names[0] ?? null);
+  return owner !== null && names.includes(owner) ? owner : (names[0] ?? null);
 }
 
 type Suspect = Conditions["suspect"];
@@ -114,18 +114,17 @@ type Case = {
 
 function judge({ discovery, listing, accept }: Answer, { owned, old, found }: Case): Judged {
   if (old === null) return { record: found, suspect: null };
-  const known = old.nodes.length;
   const seen = found?.nodes.length ?? 0;
   // A cluster that never had nodes may go on without; one that is not listed at all may not.
-  const few = found === null || 2 * seen < known;
+  const isFewOf = ({ nodes }: ClusterRecord) => found === null || 2 * seen < nodes.length;
   if (listing.kind === "partial") {
     const record = found === null ? old : merged(old, found, listing.retired);
-    return { record, suspect: few ? undefined : null };
+    return { record, suspect: isFewOf(record) ? undefined : null };
   }
   // Agents that are away are not listed where their entries are leased, but their cluster is.
   if (listing.leased && found !== null) return { record: merged(old, found, listing.retired), suspect: null };
-  if (!few || !owned || accept) return { record: found, suspect: null };
-  return { record: old, suspect: { discovery, listed: known, found: seen } };
+  if (!isFewOf(old) || !owned || accept) return { record: found, suspect: null };
+  return { record: old, suspect: { discovery, listed: old.nodes.length, found: seen } };
 }
 
 /** Both; but not an old node that has moved to another address, or is known to be gone for good. */

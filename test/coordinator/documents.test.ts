@@ -1,5 +1,5 @@
 /** Documents to settings: what is taken, and the line that says why something is not. */
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import {
