@@ -1,0 +1,118 @@
+/** `/openapi.json`: OpenAPI 3.1 of the table of routes, made of the very schemas that check. */
+import * as z from "zod";
+import { type RefusalCode, refusals } from "./refusals.ts";
+import { type Route, routes } from "./routes.ts";
+import { named } from "./shapes.ts";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const AT = "#/components/schemas/";
+
+/** The document. */
+export function openapi(version: string): Record<string, unknown> {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const [name, route] of Object.entries<Route>(routes))
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(name, route) };
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "rollcall coordinator",
+      version,
+      description: "Every GET also takes HEAD. In a path the id of a cluster has `~` for `/`.",
+    },
+    paths,
+    components: {
+      schemas: components(),
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+    },
+  };
+}
+
+function operation(name: string, route: Route): Schema {
+  const parameters = [
+    ...parametersOf(route.params, "path"),
+    ...parametersOf(route.query, "query"),
+    ...(route.media === "text/event-stream" ? [lastEventId] : []),
+  ];
+  return {
+    operationId: name,
+    summary: route.summary,
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(route.body === undefined ? {} : { requestBody: requestBody(route.body) }),
+    responses: responses(route),
+    // The empty one: without a token, and for reading where that was not asked for, none is wanted.
+    ...(route.access === "open" ? {} : { security: [{ bearer: [] }, {}] }),
+  };
+}
+
+const lastEventId = {
+  name: "Last-Event-ID",
+  in: "header",
+  required: false,
+  description: "as `after`, which it goes before",
+  schema: { type: "string" },
+};
+
+function parametersOf(shape: z.ZodObject | undefined, place: "path" | "query"): Schema[] {
+  return Object.entries(shape?.shape ?? {}).map(([name, field]) => {
+    const schema = bare(z.toJSONSchema(field as z.ZodType));
+    return {
+      name,
+      in: place,
+      required: place === "path",
+      description: (field as z.ZodType).description ?? "",
+      schema,
+      ...(schema.type === "array" ? { style: "form", explode: false } : {}),
+    };
+  });
+}
+
+function requestBody(description: string): Schema {
+  const text = { schema: { type: "string" } };
+  return {
+    required: true,
+    description,
+    content: { "application/yaml": text, "application/json": { schema: {} } },
+  };
+}
+
+function responses(route: Route): Schema {
+  const codes: RefusalCode[] = [...route.refusals, "internal"];
+  if (route.access !== "open") codes.push("unauthorized", "forbidden");
+  if (route.query !== undefined) codes.push("bad_request");
+  if (route.access === "change") codes.push("store", "store_unknown", "too_large");
+  const said: Record<string, Schema> = {
+    [route.status]: {
+      description: route.summary,
+      content: {
+        [route.media]: { schema: route.answer === null ? { type: "string" } : schemaOf(route.answer) },
+      },
+    },
+  };
+  for (const status of new Set(codes.map((code) => refusals[code])))
+    said[status] = {
+      description: [...new Set(codes)].filter((code) => refusals[code] === status).join(", "),
+      content: { "application/json": { schema: { $ref: `${AT}Problem` } } },
+    };
+  if (route.path === "/readyz")
+    said[503] = { description: "not ready", content: { [route.media]: { schema: { type: "string" } } } };
+  return said;
+}
+
+function schemaOf(shape: z.ZodType): Schema {
+  const name = Object.entries(named).find(([, one]) => one === shape)?.[0];
+  return name === undefined ? bare(z.toJSONSchema(shape)) : { $ref: `${AT}${name}` };
+}
+
+function components(): Schema {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, shape] of Object.entries<z.ZodType>(named)) registry.add(shape, { id });
+  const { schemas } = z.toJSONSchema(registry, { uri: (id) => `${AT}${id}` });
+  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, bare(schema)]));
+}
+
+/** Without what only stands in a document of its own. */
+function bare(schema: object): Schema {
+  const { $schema, $id, ...rest } = schema as Record<string, unknown>;
+  return rest;
+}
