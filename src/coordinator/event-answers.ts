@@ -12,7 +12,8 @@ type Asked = {
   readonly order: "asc" | "desc";
 };
 
-const HEADERS = { "content-type": "text/event-stream", "cache-control": "no-store" };
+// A connection that has carried a stream is not kept: it would hold the end of the server.
+const HEADERS = { "content-type": "text/event-stream", "cache-control": "no-store", connection: "close" };
 
 export function eventAnswers(view: View, streams: Streams) {
   const { store } = view;

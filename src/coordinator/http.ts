@@ -110,7 +110,8 @@ function methodsOf(path: string): string[] {
   const found = Object.values<Route>(routes).filter((route) => {
     const [mine, theirs] = [route.path.split("/"), path.split("/")];
     return (
-      mine.length === theirs.length && mine.every((part, at) => part.startsWith("{") || part === theirs[at])
+      mine.length === theirs.length &&
+      mine.every((part, at) => (part.startsWith("{") && theirs[at] !== "") || part === theirs[at])
     );
   });
   return found.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method]));
