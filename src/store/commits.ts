@@ -83,7 +83,8 @@ export function openWriter(options: WriterOptions) {
         running ??= run();
       });
     },
-    /** Writes what was asked for, and takes no more. */
+    closed: () => closed,
+    /** Writes what was asked for, and takes no more. Safe twice. */
     async close(): Promise<void> {
       closed = true;
       await running;

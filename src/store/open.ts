@@ -105,13 +105,18 @@ function storeOf({ db, queries, writer, source, replayed }: Parts): Store {
       }
     },
     close: () => writer.close(),
-    ...readingOf(db, queries),
+    ...readingOf(db, queries, writer),
   };
 }
 
 /** Reading waits for a transaction under way, and so sees what is committed and nothing else. */
-function readingOf(db: Db, queries: Queries): Omit<Store, "commit" | "fence" | "retain" | "close"> {
+function readingOf(
+  db: Db,
+  queries: Queries,
+  { closed }: Pick<Writer, "closed">,
+): Omit<Store, "commit" | "fence" | "retain" | "close"> {
   const read = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (closed()) throw new RollcallError("closed", "the store is closed");
     try {
       return await work();
     } catch (error) {
