@@ -1,14 +1,8 @@
 /** The numbered steps by which a database gets from any earlier version to this one. */
-import type { ColumnBuilderCallback, SchemaModule } from "kysely";
+import type { SchemaModule } from "kysely";
 import { RollcallError } from "../lib/errors.ts";
 import * as tables from "./migrations/001-tables.ts";
-import type { Db } from "./schema.ts";
-
-/** The few words in which databases differ: the type of a whole number of 53 bits, and a key that counts itself. */
-export type Words = {
-  readonly whole: "integer" | "bigint";
-  readonly counted: ColumnBuilderCallback;
-};
+import type { Db, Words } from "./schema.ts";
 
 type Migration = { readonly up: (schema: SchemaModule, words: Words) => Promise<void> };
 
@@ -39,14 +33,20 @@ export async function migrate(
   return { from, to: target };
 }
 
+/** The error of a database with these tables, none of which says that it is ours; null where it may be used. */
+export function anotherProgram(tables: readonly string[]): RollcallError | null {
+  if (tables.length === 0 || tables.includes("schema_version")) return null;
+  return new RollcallError("store_version", "it holds the tables of another program", {
+    hint: "give rollcall a file of its own",
+    facts: { tables: tables.slice(0, 10) },
+  });
+}
+
 async function versionOf(db: Db): Promise<number> {
   const there = (await db.introspection.getTables()).map(({ name }) => name);
+  const foreign = anotherProgram(there);
+  if (foreign !== null) throw foreign;
   if (there.length === 0) return 0;
-  if (!there.includes("schema_version"))
-    throw new RollcallError("store_version", "it holds the tables of another program", {
-      hint: "give rollcall a file of its own",
-      facts: { tables: there.slice(0, 10) },
-    });
   return (await db.selectFrom("schema_version").select("version").executeTakeFirst())?.version ?? 0;
 }
 

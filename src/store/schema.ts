@@ -2,7 +2,7 @@
  * The tables, as the last migration leaves them. JSON is kept as text; times are milliseconds since the epoch; what is
  * yes or no is 1 or 0, since that is what every database has.
  */
-import type { Generated, Kysely } from "kysely";
+import type { ColumnBuilderCallback, Generated, Kysely } from "kysely";
 import type { EventType } from "../core/events.ts";
 
 /** When something ran and will run. `next_at` is null until the first run is written. */
@@ -48,3 +48,9 @@ export type Tables = {
 
 /** The database, or one connection to it that may be in a transaction. */
 export type Db = Kysely<Tables>;
+
+/** The few words in which databases differ: the type of a whole number of 53 bits, and a key that counts itself. */
+export type Words = {
+  readonly whole: "integer" | "bigint";
+  readonly counted: ColumnBuilderCallback;
+};

@@ -5,8 +5,8 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 import { Kysely, SqliteDialect } from "kysely";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
 import { systemDisk } from "../lib/files.ts";
-import type { Words } from "./migrations.ts";
-import type { Db, Tables } from "./schema.ts";
+import { anotherProgram } from "./migrations.ts";
+import type { Db, Tables, Words } from "./schema.ts";
 
 /** SQLite's words: only `integer` makes a key that is the row's own number. */
 export const words: Words = { whole: "integer", counted: (column) => column.primaryKey().autoIncrement() };
@@ -41,7 +41,6 @@ export function surelyFailed(error: unknown): boolean {
 /** What went wrong with the file, for people. The rows that were not written are never in it. */
 export function problemOf(error: unknown): string {
   const result = resultOf(error);
-  if (result === FULL) return "no room on the disk";
   if (result === CORRUPT || result === NOT_A_DATABASE) return `the file is damaged (${reason(error)})`;
   if (result === READ_ONLY || result === CANNOT_OPEN) return `it cannot be written (${reason(error)})`;
   return reason(error);
@@ -85,12 +84,16 @@ function openDatabase(path: string): DatabaseSync {
 function prepareDatabase(database: DatabaseSync): void {
   try {
     database.exec("pragma locking_mode = exclusive");
+    // How its log is kept is written into the file, and another program's file is not ours to write to.
+    const foreign = anotherProgram(tablesOf(database));
+    if (foreign !== null) throw foreign;
     database.exec("pragma journal_mode = wal");
     database.exec("pragma synchronous = full");
     database.exec(`pragma journal_size_limit = ${WAL_BYTES}`);
     // Nothing is written by it, but it fails where nothing could be.
     database.exec("begin immediate; commit");
   } catch (error) {
+    if (error instanceof RollcallError) throw error;
     if (resultOf(error) === BUSY)
       throw new RollcallError("locked", "it is in use by another coordinator", {
         hint: "stop the other one, or give this one a file of its own",
@@ -115,6 +118,11 @@ function checkPages(database: DatabaseSync): void {
   } catch (error) {
     throw error instanceof RollcallError ? error : new RollcallError("store", problemOf(error));
   }
+}
+
+function tablesOf(database: DatabaseSync): readonly string[] {
+  const tables = database.prepare("select name from sqlite_schema where type = 'table'").all();
+  return tables.map(({ name }) => String(name));
 }
 
 /** The part of better-sqlite3's interface that Kysely's dialect uses. */

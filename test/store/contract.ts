@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Change, EventType } from "../../src/core/events.ts";
 import { Event } from "../../src/core/events.ts";
-import type { ClusterCommit, Commit, Store, StoredEvent } from "../../src/store/store.ts";
+import type { Commit, Store, StoredEvent } from "../../src/store/store.ts";
 import {
   AT,
   commitOf,
@@ -11,13 +11,11 @@ import {
   type Followed,
   factsOf,
   marksOf,
+  type OpenEmpty,
   removalOf,
   settingsCommit,
 } from "./facts.ts";
 import { pagingContract } from "./paging.ts";
-
-/** Gives an empty store each time. */
-export type OpenEmpty = () => Promise<Store>;
 
 const NOW: Followed = { version: 1, facts: factsOf("c") };
 const ALL = { after: null, limit: 1_000, cluster: null, types: null };
@@ -308,11 +306,4 @@ function endings(store: () => Store): void {
 
 function fail(): never {
   throw new Error("not stored");
-}
-
-/** Commits of versions from 1 up, one after the other. */
-export function commitsOf(clusterId: string, count: number): readonly ClusterCommit[] {
-  return Array.from({ length: count }, (_, version) =>
-    commitOf(clusterId, { version, facts: version === 0 ? null : factsOf(clusterId) }),
-  );
 }

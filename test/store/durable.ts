@@ -1,13 +1,16 @@
 /** What every store must do that outlives its process: what was acknowledged is there, however it ended. */
+import { fileURLToPath } from "node:url";
 import { afterEach, expect, it } from "vitest";
 import type { Store } from "../../src/store/store.ts";
 import { type Process, start } from "../support/processes.ts";
 import { describeWith } from "../support/servers/index.ts";
 import { until } from "../support/wait.ts";
-import { commitsOf } from "./contract.ts";
-import { openFor, settingsCommit } from "./facts.ts";
+import { commitsOf, openFor, settingsCommit } from "./facts.ts";
 
 const ROUNDS = 4;
+
+/** The program of `startCommitting`, from wherever it is started. */
+export const COMMITTING = fileURLToPath(new URL("committing.ts", import.meta.url));
 
 /** The suite over one database; `location` gives that of an empty one. */
 export function durableContract(name: string, location: () => string): void {
@@ -88,7 +91,7 @@ export function startCommitting(
   more: Partial<Parameters<typeof start>[0]> = {},
 ): Promise<Process> {
   const program = process.execPath;
-  return start({ name: "committing", program, args: ["test/store/committing.ts", where], ...more });
+  return start({ name: "committing", program, args: [COMMITTING, where], ...more });
 }
 
 /** The last version of each cluster that a process says was acknowledged. */

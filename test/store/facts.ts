@@ -91,3 +91,13 @@ export function openFor(location: string, clock: Clock = systemClock): Promise<S
   const log = openLog({ level: "error", format: "text", write: () => {}, color: false });
   return openStore(location, { source: "/rollcall/test", clock, log, replayed });
 }
+
+/** Commits of versions from 1 up, one after the other. */
+export function commitsOf(clusterId: string, count: number): readonly ClusterCommit[] {
+  return Array.from({ length: count }, (_, version) =>
+    commitOf(clusterId, { version, facts: version === 0 ? null : factsOf(clusterId) }),
+  );
+}
+
+/** Gives an empty store each time. */
+export type OpenEmpty = () => Promise<Store>;

@@ -4,8 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Facts } from "../../src/core/cluster.ts";
 import type { Change, EventType } from "../../src/core/events.ts";
 import type { EventQuery, Store, StoredEvent } from "../../src/store/store.ts";
-import type { OpenEmpty } from "./contract.ts";
-import { AT, commitOf, type Followed, removalOf, replayed } from "./facts.ts";
+import { AT, commitOf, type Followed, type OpenEmpty, removalOf, replayed } from "./facts.ts";
 
 const ALL = { after: null, limit: 10_000, cluster: null, types: null };
 const IDS = ["a", "b", "c"];

@@ -22,11 +22,11 @@ export type SmallDisk = {
 const SIZE = "128k";
 const BLOCK = 4096;
 
-/** Mounts one at a directory, which is there and stays as it is for everybody else. */
-export async function openSmallDisk(dir: string): Promise<SmallDisk> {
+/** Mounts one at a directory, which is there and stays as it is for everybody else. `size` is as `mount` takes it. */
+export async function openSmallDisk(dir: string, size = SIZE): Promise<SmallDisk> {
   const holder = await hold("mnt");
   const inside = { pid: holder.pid, kind: "mnt" } as const;
-  await run("mount", ["-t", "tmpfs", "-o", `size=${SIZE}`, "rollcall-test", dir], { inside });
+  await run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "rollcall-test", dir], { inside });
   const path = (name: string) => `/proc/${holder.pid}/root${dir}/${name}`;
   return {
     inside,

@@ -1,40 +1,34 @@
 /** The first tables. */
 import type { ColumnDefinitionBuilder, CreateTableBuilder, SchemaModule } from "kysely";
-import type { Words } from "../migrations.ts";
+import type { Words } from "../schema.ts";
+
+const key = (column: ColumnDefinitionBuilder) => column.primaryKey().notNull();
+const needed = (column: ColumnDefinitionBuilder) => column.notNull();
 
 /** Makes every table of version 1. */
-export async function up(schema: SchemaModule, { whole, counted }: Words): Promise<void> {
-  const key = (column: ColumnDefinitionBuilder) => column.primaryKey().notNull();
-  const needed = (column: ColumnDefinitionBuilder) => column.notNull();
-  const ofScope = (column: ColumnDefinitionBuilder) => column.notNull().references("scopes.id");
-  const withRun = <T extends string>(table: CreateTableBuilder<T>) =>
-    table
-      .addColumn("next_at", whole)
-      .addColumn("started_at", whole)
-      .addColumn("ended_at", whole)
-      .addColumn("error", "text");
+export async function up(schema: SchemaModule, words: Words): Promise<void> {
+  await log(schema, words);
+  await clusters(schema, words);
+  await settings(schema, words);
+}
 
+async function log(schema: SchemaModule, { whole, counted }: Words): Promise<void> {
+  const named = (table: string) =>
+    schema
+      .createTable(table)
+      .addColumn("id", whole, counted)
+      .addColumn("name", "text", (column) => needed(column).unique());
   await schema
     .createTable("log")
     .addColumn("newest", whole, needed)
     .addColumn("removed", whole, needed)
     .execute();
-  await schema
-    .createTable("sources")
-    .addColumn("id", whole, counted)
-    .addColumn("name", "text", (column) => needed(column).unique())
-    .execute();
-  await schema
-    .createTable("scopes")
-    .addColumn("id", whole, counted)
-    .addColumn("name", "text", (column) => needed(column).unique())
-    .addColumn("seq", whole, needed)
-    .addColumn("fence", whole, needed)
-    .execute();
+  await named("sources").execute();
+  await named("scopes").addColumn("seq", whole, needed).addColumn("fence", whole, needed).execute();
   await schema
     .createTable("events")
     .addColumn("position", whole, key)
-    .addColumn("scope", whole, ofScope)
+    .addColumn("scope", whole, (column) => needed(column).references("scopes.id"))
     .addColumn("seq", whole, needed)
     .addColumn("type", "text", needed)
     .addColumn("subject", "text", needed)
@@ -43,20 +37,32 @@ export async function up(schema: SchemaModule, { whole, counted }: Words): Promi
     .addColumn("before", "text")
     .addColumn("after", "text")
     .execute();
-  await schema
-    .createTable("snapshots")
-    .addColumn("scope", whole, (column) => key(column).references("scopes.id"))
-    .addColumn("seq", whole, needed)
-    .addColumn("facts", "text")
-    .execute();
-  await schema
-    .createTable("clusters")
-    .addColumn("scope", whole, (column) => key(column).references("scopes.id"))
+  // One for each way in which pages are asked for: each is then read from its place on, whatever else the log holds.
+  const on = (name: string) => schema.createIndex(name).on("events");
+  await on("events_by_id").unique().columns(["scope", "seq"]).execute();
+  await on("events_by_scope").columns(["scope", "position"]).execute();
+  await on("events_by_type").columns(["type", "position"]).execute();
+  await on("events_by_scope_and_type").columns(["scope", "type", "position"]).execute();
+}
+
+async function clusters(schema: SchemaModule, { whole }: Words): Promise<void> {
+  const ofScope = (table: string) =>
+    schema.createTable(table).addColumn("scope", whole, (column) => key(column).references("scopes.id"));
+  await ofScope("snapshots").addColumn("seq", whole, needed).addColumn("facts", "text").execute();
+  await ofScope("clusters")
     .addColumn("version", whole, needed)
     .addColumn("facts", "text", needed)
     .addColumn("marks", "text", needed)
     .execute();
-  await indexEvents(schema);
+}
+
+async function settings(schema: SchemaModule, { whole }: Words): Promise<void> {
+  const withRun = <T extends string, C extends string>(table: CreateTableBuilder<T, C>) =>
+    table
+      .addColumn("next_at", whole)
+      .addColumn("started_at", whole)
+      .addColumn("ended_at", whole)
+      .addColumn("error", "text");
   await withRun(
     schema
       .createTable("discoveries")
@@ -81,13 +87,4 @@ export async function up(schema: SchemaModule, { whole, counted }: Words): Promi
       .addColumn("synthetic", "integer", needed)
       .addColumn("document", "text"),
   ).execute();
-}
-
-/** One for each way in which pages are asked for: each is then read from its place on, whatever else the log holds. */
-async function indexEvents(schema: SchemaModule): Promise<void> {
-  const on = (name: string) => schema.createIndex(name).on("events");
-  await on("events_by_id").unique().columns(["scope", "seq"]).execute();
-  await on("events_by_scope").columns(["scope", "position"]).execute();
-  await on("events_by_type").columns(["type", "position"]).execute();
-  await on("events_by_scope_and_type").columns(["scope", "type", "position"]).execute();
 }
