@@ -4,7 +4,8 @@ import { ask } from "./ask.ts";
 import { coordinatorClient } from "./coordinator-configs.ts";
 import type { Io } from "./io.ts";
 import { nodeCells, nodeTable, problemOf } from "./nodes.ts";
-import { read, ServedCluster, type ServedNode, ServedObject } from "./served.ts";
+import { nodesOf } from "./pages.ts";
+import { clusterOf, nodeOf, read, type ServedCluster, type ServedNode, ServedObject } from "./served.ts";
 import { HEALTH, printValue, type Style, styleOf } from "./shown.ts";
 import { columns } from "./table.ts";
 import { usageError } from "./usage.ts";
@@ -15,31 +16,31 @@ export async function run(settings: Settings, io: Io): Promise<number> {
   if (cluster === null) throw usageError("cluster show: which one? give its id, as in prod/orders");
   const config = coordinatorClient(settings, io.files);
   const body = await ask(`/v1/clusters/${encodeURIComponent(cluster)}`, config, io);
-  if (output !== "table") await printValue(read(ServedObject, body, config), output, io);
-  else io.stdout(asText(read(ServedCluster, body, config), styleOf(io)));
+  const object = read(ServedObject, body, config);
+  if (output !== "table") {
+    await printValue(object, output, io);
+    return 0;
+  }
+  const shown = clusterOf(object, config);
+  const nodes = shown.nodes ?? (await nodesOf(cluster, config, io)).map((node) => nodeOf(node, config));
+  io.stdout(asLines(shown, nodes, styleOf(io)));
   return 0;
 }
 
-function asText(cluster: ServedCluster, style: Style): string {
-  const { health, counts, nodes } = cluster;
-  const primaries = nodes.filter(({ role, agent }) => isPrimary(role) && agent.status === "up").map(nameOf);
-  const count = (value: number | null) => value ?? "?";
+function asLines(cluster: ServedCluster, nodes: readonly ServedNode[], style: Style): string {
+  const { id, displayName, health, counts } = cluster;
+  const told = (["up", "reached", "discovered", "expected"] as const).map(
+    (of) => `${counts[of] ?? "?"} ${of}`,
+  );
   const rows: readonly (readonly string[])[] = [
-    [
-      "cluster",
-      [cluster.cluster_id, cluster.display_name && `(${cluster.display_name})`].filter(Boolean).join(" "),
-    ],
-    ["health", health.status],
-    ...health.reasons.map(({ text }) => ["reason", text]),
-    [
-      "nodes",
-      `${count(counts.up)} up, ${count(counts.reached)} reached, ${count(counts.discovered)} discovered, ${count(counts.expected)} expected`,
-    ],
-    ["primary", cluster.leader ?? (primaries.length === 0 ? "none" : primaries.join(", "))],
-    ...primaries.filter((id) => cluster.leader !== null && id !== cluster.leader).map((id) => ["claims", id]),
-    ...nodes.filter(({ agent }) => agent.status !== "up").map((node) => ["missing", missing(node)]),
+    ["cluster", displayName === null ? id : `${id} (${displayName})`],
+    ["health", health],
+    ...cluster.reasons.map((reason) => ["reason", reason]),
+    ["nodes", told.join(", ")],
+    ["primary", primariesOf(cluster, nodes).join(", ") || "none"],
+    ...nodes.filter(({ agent }) => agent?.up === false).map((node) => ["missing", missing(node)]),
     ["discovery", cluster.discovery ?? ""],
-    ["genesis", cluster.genesis_id ?? "not known yet"],
+    ["genesis", cluster.genesisId ?? "not known yet"],
   ];
   const head = columns(rows, (text, row, column) => {
     if (column === 0) return style("dim", text);
@@ -49,15 +50,19 @@ function asText(cluster: ServedCluster, style: Style): string {
   return nodes.length === 0 ? head : `${head}\n${nodeTable([], nodes.map(nodeCells), style)}`;
 }
 
-function isPrimary(role: string | null): boolean {
-  return role === "leader" || role === "primary";
+/** Who leads, and whoever claims it beside. */
+function primariesOf({ primaries }: ServedCluster, nodes: readonly ServedNode[]): readonly string[] {
+  const claim = nodes.filter(
+    ({ role, agent }) => agent?.up === true && (role === "leader" || role === "primary"),
+  );
+  return [...new Set([...primaries, ...claim.map(nameOf)])];
 }
 
 function missing(node: ServedNode): string {
-  const where = node.node_id === null ? "" : ` at ${node.agent_addr}`;
-  return `${nameOf(node)}${where}: ${problemOf(node) || "down"}`;
+  const where = node.nodeId === null ? "" : ` at ${node.agentAddr}`;
+  return `${nameOf(node)}${where}: ${problemOf(node)}`;
 }
 
-function nameOf({ node_id: id, agent_addr: addr }: ServedNode): string {
-  return id ?? addr;
+function nameOf({ nodeId, agentAddr }: ServedNode): string {
+  return nodeId ?? agentAddr;
 }

@@ -3,8 +3,8 @@ import type { Settings } from "../config.ts";
 import { run as showCluster } from "./cluster-show.ts";
 import { coordinatorClient } from "./coordinator-configs.ts";
 import type { Io } from "./io.ts";
-import { allClusters } from "./pages.ts";
-import { readValue, ServedCluster } from "./served.ts";
+import { all } from "./pages.ts";
+import { clusterOf, type ServedCluster } from "./served.ts";
 import { HEALTH, printValue, styleOf } from "./shown.ts";
 import { columns } from "./table.ts";
 
@@ -12,12 +12,12 @@ import { columns } from "./table.ts";
 export async function run(settings: Settings, io: Io): Promise<number> {
   if (settings.cluster !== null) return showCluster(settings, io);
   const config = coordinatorClient(settings, io.files);
-  const items = await allClusters(config, io);
+  const items = await all("/v1/clusters", config, io);
   if (settings.output !== "table") await printValue({ items }, settings.output, io);
   else
     io.stdout(
       tableOf(
-        items.map((item) => readValue(ServedCluster, item, config)),
+        items.map((item) => clusterOf(item, config)),
         io,
       ),
     );
@@ -29,10 +29,10 @@ function tableOf(clusters: readonly ServedCluster[], io: Io): string {
     return "no clusters yet; `rollcall get discoveries` says where they are looked for\n";
   const style = styleOf(io);
   const rows = clusters.map((cluster) => [
-    cluster.cluster_id,
-    cluster.health.status,
+    cluster.id,
+    cluster.health,
     `${cluster.counts.up ?? "?"}/${cluster.counts.expected ?? "?"}`,
-    cluster.leader ?? "",
+    cluster.primaries.join(", "),
     versionsOf(cluster),
     latest(cluster),
   ]);
@@ -47,9 +47,10 @@ function tableOf(clusters: readonly ServedCluster[], io: Io): string {
 }
 
 /** The databases' versions, each once, the rarest last. */
-export function versionsOf({ nodes }: ServedCluster): string {
+function versionsOf({ nodes }: ServedCluster): string {
   const count = new Map<string, number>();
-  for (const { version } of nodes) if (version !== null) count.set(version, (count.get(version) ?? 0) + 1);
+  for (const { version } of nodes ?? [])
+    if (version !== null) count.set(version, (count.get(version) ?? 0) + 1);
   return [...count]
     .sort(([a, most], [b, less]) => less - most || (a < b ? -1 : 1))
     .map(([version]) => version)
@@ -57,8 +58,8 @@ export function versionsOf({ nodes }: ServedCluster): string {
 }
 
 /** Why it is not green, else what happened last. */
-function latest({ health, last_event: event }: ServedCluster): string {
-  const [first, ...more] = health.reasons;
-  if (first !== undefined) return more.length === 0 ? first.text : `${first.text} (and ${more.length} more)`;
-  return event === null ? "" : [event.type.replace(/^rollcall\./, ""), event.time].filter(Boolean).join(" ");
+function latest({ reasons, lastEvent }: ServedCluster): string {
+  const [first, ...more] = reasons;
+  if (first === undefined) return lastEvent ?? "";
+  return more.length === 0 ? first : `${first} (and ${more.length} more)`;
 }

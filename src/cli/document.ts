@@ -43,7 +43,7 @@ export async function readDocument(where: string, content: string): Promise<Docu
   return mapping(where, contentOf(where, document, lineCounter) ?? {});
 }
 
-/** As readDocument, for any number of mappings in one text; empty ones are left out. */
+/** As readDocument, for any number of mappings in one text, in lists too; empty ones are left out. */
 export async function readDocuments(where: string, content: string): Promise<readonly Document[]> {
   const text = content.replace(/^\uFEFF/, "");
   const json = text.trimStart().startsWith("{");
@@ -53,7 +53,8 @@ export async function readDocuments(where: string, content: string): Promise<rea
   const documents = parseAllDocuments(text, { lineCounter, ...YAML });
   return [...documents].flatMap((document) => {
     const value = contentOf(where, document, lineCounter);
-    return value === null || value === undefined ? [] : [mapping(where, value)];
+    const values = Array.isArray(value) ? value : value === null || value === undefined ? [] : [value];
+    return values.map((one) => mapping(where, one));
   });
 }
 

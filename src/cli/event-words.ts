@@ -2,6 +2,7 @@
  * What an event's `before` and `after` say, in words. They are read tolerantly: an event of another release may carry
  * more or less, and is told as far as it is understood. What each type carries: src/core/events.ts.
  */
+import { asText, at, entriesAt, listAt, numberAt, textAt } from "../lib/inside.ts";
 import { short } from "./records.ts";
 
 /** A phrase without a full stop; empty where there is nothing to add to the type. */
@@ -15,19 +16,19 @@ const WORDS: Readonly<Record<string, Words>> = {
   DISCOVERY_SETTINGS_APPLY: (before) => (before === null ? "new" : "changed"),
   CLUSTER_NEW: (_before, after) =>
     phrases(
-      from("found by", text(after, "discovery")),
-      `${countOf(at(after, "inventory") ?? at(after, "nodes"))} nodes`,
+      from("found by", textAt(after, "discovery")),
+      `${listAt(after, "inventory").length} nodes`,
       from("led by", leaderOf(at(after, "conditions", "leader"))),
     ),
   CLUSTER_CHANGED: clusterChanged,
   DISCOVERY_CONFLICT: (_before, after) =>
-    after === null ? "no other discovery lists it any more" : `is listed by ${names(list(after))} too`,
+    after === null ? "no other discovery lists it any more" : `is listed by ${names(listAt(after))} too`,
   DISCOVERY_SUSPECT: suspect,
   OBSERVATION_GAP: () => "changes between two looks were missed",
   AGENT_NEW: (_before, after) =>
     phrases(
-      from("at", text(after, "agent_addr")),
-      from("rollcall", text(after, "info", "version")),
+      from("at", textAt(after, "agent_addr")),
+      from("rollcall", textAt(after, "info", "version")),
       agentState(after),
     ),
   AGENT_UP: () => "answers again",
@@ -39,40 +40,40 @@ const WORDS: Readonly<Record<string, Words>> = {
   NODE_UP: nodeChanged,
   NODE_DOWN: nodeChanged,
   NODE_STALE: () => "its agent is down; what it last said is kept",
-  SHARD_ALLOCATION_NEW: (_before, after) => from("as", text(after, "role")),
-  SHARD_ALLOCATION_CHANGED: (before, after) => change("", text(before, "role"), text(after, "role")),
-  SHARD_ALLOCATION_LOST: (before) => from("was", text(before, "role")),
+  SHARD_ALLOCATION_NEW: (_before, after) => from("as", textAt(after, "role")),
+  SHARD_ALLOCATION_CHANGED: (before, after) => change("", textAt(before, "role"), textAt(after, "role")),
+  SHARD_ALLOCATION_LOST: (before) => from("was", textAt(before, "role")),
   LEADER_CHANGED: (before, after) => `${leaderOf(before) ?? "nobody"} → ${leaderOf(after) ?? "nobody"}`,
   PRIMARY_CONFLICT: (_before, after) =>
-    after === null ? "only one claims to lead again" : `${names(list(after))} all claim to lead`,
+    after === null ? "only one claims to lead again" : `${names(listAt(after))} all claim to lead`,
   PRIMARY_MISSING: (_before, after) =>
     after === null
       ? "somebody leads again"
-      : phrases("nobody leads", from("before it was", text(after, "last"))),
+      : phrases("nobody leads", from("before it was", textAt(after, "last"))),
   CLUSTER_SPLIT: (_before, after) => (after === null ? "one cluster again" : splitWords(after)),
   MEMBERSHIP_DRIFT: (_before, after) =>
     after === null ? "inventory, agents and database agree again" : driftWords(after),
-  ORCHESTRATE_REPORT: (_before, after) => from("refresh", text(after, "outcome")),
+  ORCHESTRATE_REPORT: (_before, after) => from("refresh", textAt(after, "outcome")),
 };
 
 function clusterChanged(before: unknown, after: unknown): string {
   const addresses = (value: unknown) =>
-    list(at(value, "inventory")).flatMap((node) => text(node, "agent_addr") ?? []);
+    listAt(value, "inventory").flatMap((node) => textAt(node, "agent_addr") ?? []);
   const [was, is] = [addresses(before), addresses(after)];
-  const genesis = (value: unknown) => shortOf(text(value, "genesis_id"));
+  const genesis = (value: unknown) => shortOf(textAt(value, "genesis_id"));
   return phrases(
     from("now also", names(is.filter((addr) => !was.includes(addr)))),
     from("no longer", names(was.filter((addr) => !is.includes(addr)))),
-    change("name", text(before, "display_name"), text(after, "display_name")),
-    change("discovery", text(before, "discovery"), text(after, "discovery")),
+    change("name", textAt(before, "display_name"), textAt(after, "display_name")),
+    change("discovery", textAt(before, "discovery"), textAt(after, "discovery")),
     change("genesis", genesis(before), genesis(after)),
   );
 }
 
 function suspect(before: unknown, after: unknown): string {
-  if (after === null) return `${text(before, "discovery") ?? "its discovery"} is believed again`;
-  const [found, listed] = [number(after, "found"), number(after, "listed")];
-  return `${text(after, "discovery") ?? "its discovery"} lists only ${found ?? "?"} of ${listed ?? "?"} nodes; the old list is kept`;
+  if (after === null) return `${textAt(before, "discovery") ?? "its discovery"} is believed again`;
+  const [found, listed] = [numberAt(after, "found"), numberAt(after, "listed")];
+  return `${textAt(after, "discovery") ?? "its discovery"} lists only ${found ?? "?"} of ${listed ?? "?"} nodes; the old list is kept`;
 }
 
 /** Why an agent is down, by its code. */
@@ -87,21 +88,21 @@ const AGENT: Readonly<Record<string, string>> = {
 };
 
 function agentState(value: unknown): string {
-  const code = text(value, "agent", "code") ?? "";
+  const code = textAt(value, "agent", "code") ?? "";
   return AGENT[code] ?? (code === "ok" ? "" : code);
 }
 
 function agentChanged(before: unknown, after: unknown): string {
-  const restarted = text(before, "info", "boot_id") !== text(after, "info", "boot_id");
+  const restarted = textAt(before, "info", "boot_id") !== textAt(after, "info", "boot_id");
   return phrases(
-    change("rollcall", text(before, "info", "version"), text(after, "info", "version")),
+    change("rollcall", textAt(before, "info", "version"), textAt(after, "info", "version")),
     restarted ? "restarted" : "",
   );
 }
 
 function nodeReplaced(before: unknown, after: unknown): string {
-  const id = (value: unknown) => text(value, "identity", "node_id");
-  const disk = (value: unknown) => shortOf(text(value, "identity", "incarnation"));
+  const id = (value: unknown) => textAt(value, "identity", "node_id");
+  const disk = (value: unknown) => shortOf(textAt(value, "identity", "incarnation"));
   return phrases(
     change("node", id(before), id(after)),
     change("another disk, incarnation", disk(before), disk(after)),
@@ -117,18 +118,18 @@ function nodeChanged(before: unknown, after: unknown): string {
     const [was, is] = [before, after].map((value) => told(at(value, "report", field)));
     return change(field.replaceAll("_", " "), was ?? null, is ?? null);
   });
-  return phrases(...changed, change("agent", text(before, "agent_addr"), text(after, "agent_addr")));
+  return phrases(...changed, change("agent", textAt(before, "agent_addr"), textAt(after, "agent_addr")));
 }
 
 function reportWords(report: unknown): string {
-  const database = [text(report, "kind"), text(report, "version")].filter(Boolean).join(" ");
-  return phrases(database, text(report, "status") ?? "", text(report, "role") ?? "");
+  const database = [textAt(report, "kind"), textAt(report, "version")].filter(Boolean).join(" ");
+  return phrases(database, textAt(report, "status") ?? "", textAt(report, "role") ?? "");
 }
 
 /** The genesis ids, and who holds each. */
 function splitWords(value: unknown): string {
-  return entries(value)
-    .map(([genesis, nodes]) => `${names(list(nodes))} in ${short(genesis)}`)
+  return entriesAt(value)
+    .map(([genesis, nodes]) => `${names(listAt(nodes))} in ${short(genesis)}`)
     .join(", ");
 }
 
@@ -136,7 +137,7 @@ function splitWords(value: unknown): string {
 function driftWords(value: unknown): string {
   const lists = ["inventory", "agents", "database"].map((name) => ({
     name,
-    ids: list(at(value, name)).map((id) => told(id) ?? ""),
+    ids: listAt(value, name).map(asText),
   }));
   const all = [...new Set(lists.flatMap(({ ids }) => ids))].sort();
   return all
@@ -147,7 +148,7 @@ function driftWords(value: unknown): string {
 }
 
 function leaderOf(value: unknown): string | null {
-  return typeof value === "string" ? value : (text(value, "node_id") ?? text(value, "leader", "node_id"));
+  return typeof value === "string" ? value : (textAt(value, "node_id") ?? textAt(value, "leader", "node_id"));
 }
 
 function change(name: string, was: string | null, is: string | null): string {
@@ -165,52 +166,14 @@ function phrases(...parts: readonly string[]): string {
 
 /** `a, b and c`. */
 function names(values: readonly unknown[]): string {
-  const texts = values.map((value) => told(value) ?? "");
+  const texts = values.map(asText);
   return texts.length < 2 ? texts.join("") : `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}`;
-}
-
-/** What stands under these keys, each inside the one before; null: nothing. */
-function at(value: unknown, ...path: readonly string[]): unknown {
-  let inner = value;
-  for (const key of path) {
-    if (typeof inner !== "object" || inner === null || !Object.hasOwn(inner, key)) return null;
-    inner = (inner as Readonly<Record<string, unknown>>)[key];
-  }
-  return inner;
-}
-
-function text(value: unknown, ...path: readonly string[]): string | null {
-  const found = at(value, ...path);
-  return typeof found === "string" ? found : null;
-}
-
-function number(value: unknown, key: string): number | null {
-  const found = at(value, key);
-  return typeof found === "number" ? found : null;
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function countOf(value: unknown): number {
-  return list(value).length;
-}
-
-function entries(value: unknown): readonly (readonly [string, unknown])[] {
-  return typeof value === "object" && value !== null ? Object.entries(value) : [];
 }
 
 /** A value as it is told; null: there is none. */
 function told(value: unknown): string | null {
   if (value === null || value === undefined || value === "") return null;
-  return typeof value === "boolean"
-    ? value
-      ? "yes"
-      : "no"
-    : typeof value === "string"
-      ? value
-      : JSON.stringify(value);
+  return typeof value === "boolean" ? (value ? "yes" : "no") : asText(value);
 }
 
 function shortOf(uuid: string | null): string | null {

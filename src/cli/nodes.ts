@@ -1,11 +1,9 @@
 /** `rollcall nodes`: one line a node, of all clusters or of one. */
-import * as z from "zod";
 import type { ClientConfig, Settings } from "../config.ts";
-import { ask } from "./ask.ts";
 import { coordinatorClient } from "./coordinator-configs.ts";
 import type { Io } from "./io.ts";
-import { allClusters, itemsOf } from "./pages.ts";
-import { readValue, ServedNode, ServedObject } from "./served.ts";
+import { all, nodesOf } from "./pages.ts";
+import { clusterOf, nodeOf, readValue, type ServedNode, ServedObject } from "./served.ts";
 import { printValue, type Style, styleOf } from "./shown.ts";
 import { columns } from "./table.ts";
 
@@ -13,32 +11,30 @@ import { columns } from "./table.ts";
 export async function run(settings: Settings, io: Io): Promise<number> {
   const config = coordinatorClient(settings, io.files);
   const { cluster, output } = settings;
-  const found = cluster === null ? await everyNode(config, io) : await nodesOf(cluster, config, io);
+  const found = cluster === null ? await everyNode(config, io) : await named(cluster, config, io);
   if (output !== "table") {
-    await printValue({ items: found.map(({ id, node }) => ({ cluster_id: id, ...node })) }, output, io);
+    const items = found.map(({ id, node }) => ({ cluster_id: id, ...readValue(ServedObject, node, config) }));
+    await printValue({ items }, output, io);
     return 0;
   }
-  const [heads, name] = cluster === null ? [["CLUSTER"], (id: string) => [id]] : [[], () => []];
-  const rows = found.map(({ id, node }) => [...name(id), ...nodeCells(readValue(ServedNode, node, config))]);
+  const [heads, before] = cluster === null ? [["CLUSTER"], (id: string) => [id]] : [[], () => []];
+  const rows = found.map(({ id, node }) => [...before(id), ...nodeCells(nodeOf(node, config))]);
   io.stdout(rows.length === 0 ? "no nodes yet\n" : nodeTable(heads, rows, styleOf(io)));
   return 0;
 }
 
 /** A node as it came, and its cluster. */
-type Named = { readonly id: string; readonly node: ServedObject };
-
-const NodesOf = z.looseObject({ cluster_id: z.string(), nodes: z.array(ServedObject).default([]) });
+type Named = { readonly id: string; readonly node: unknown };
 
 async function everyNode(config: ClientConfig, io: Io): Promise<readonly Named[]> {
-  return (await allClusters(config, io)).flatMap((item) => {
-    const { cluster_id: id, nodes } = readValue(NodesOf, item, config);
-    return nodes.map((node) => ({ id, node }));
-  });
+  const found: Named[] = [];
+  for (const item of await all("/v1/clusters", config, io))
+    found.push(...(await named(clusterOf(item, config).id, config, io)));
+  return found;
 }
 
-async function nodesOf(id: string, config: ClientConfig, io: Io): Promise<readonly Named[]> {
-  const body = await ask(`/v1/clusters/${encodeURIComponent(id)}/nodes`, config, io);
-  return itemsOf(body, "nodes", config).map((node) => ({ id, node: readValue(ServedObject, node, config) }));
+async function named(id: string, config: ClientConfig, io: Io): Promise<readonly Named[]> {
+  return (await nodesOf(id, config, io)).map((node) => ({ id, node }));
 }
 
 const HEADS = ["NODE", "AGENT", "STATE", "ROLE", "VERSION", "LAG", "PROBLEM"] as const;
@@ -61,8 +57,8 @@ export function nodeTable(
 /** One node's cells, in the order of the table. */
 export function nodeCells(node: ServedNode): readonly string[] {
   return [
-    node.node_id ?? "",
-    node.agent_addr,
+    node.nodeId ?? "",
+    node.agentAddr,
     stateOf(node),
     node.role ?? "",
     node.version ?? "",
@@ -72,19 +68,19 @@ export function nodeCells(node: ServedNode): readonly string[] {
 }
 
 /** What the node said of itself, or why nobody knows. */
-export function stateOf({ agent, status, stale }: ServedNode): string {
-  if (agent.status === "up") return status ?? "unknown";
-  if (status === null) return agent.code ?? agent.status;
-  return stale ? `stale (${status})` : status;
+function stateOf({ agent, status }: ServedNode): string {
+  if (agent === null) return "not asked yet";
+  if (agent.up) return status ?? "unknown";
+  return status === null ? agent.code : `stale (${status})`;
 }
 
 /** What is wrong there, in words; empty: nothing. */
 export function problemOf({ agent, problem, listed }: ServedNode): string {
-  const down = agent.status !== "up" ? agent.code : null;
+  const down = agent === null || agent.up ? null : agent.code;
   return [listed ? null : "not in the inventory", problem ?? down].filter((part) => part !== null).join("; ");
 }
 
 function colourOf(state: string): "green" | "yellow" | "red" {
   if (state === "healthy") return "green";
-  return /^(?:joining|leaving|unknown|stale .*)$/.test(state) ? "yellow" : "red";
+  return /^(?:joining|leaving|unknown|not asked yet|stale .*)$/.test(state) ? "yellow" : "red";
 }

@@ -1,11 +1,12 @@
 /** The settings that a coordinator was given, shown and taken away, and what may be asked of one of them. */
 import type { ClientConfig, Settings } from "../config.ts";
 import { formatDuration } from "../lib/duration.ts";
+import { asText, at, entriesAt, listAt, numberAt, textAt } from "../lib/inside.ts";
 import { ask } from "./ask.ts";
 import type { CommandName } from "./command.ts";
 import { coordinatorClient } from "./coordinator-configs.ts";
 import type { Io } from "./io.ts";
-import { itemsOf } from "./pages.ts";
+import { all } from "./pages.ts";
 import { read, readValue, ServedObject } from "./served.ts";
 import { printValue, styleOf } from "./shown.ts";
 import { columns } from "./table.ts";
@@ -43,7 +44,7 @@ export async function run(command: ObjectCommand, settings: Settings, io: Io): P
     case "cluster refresh": {
       const id = required(command, settings.cluster, "its id, as in prod/orders");
       const body = await ask({ path: `/v1/clusters/${id.path}/refresh`, method: "POST" }, config, io);
-      const running = /"running"/.test(body);
+      const running = textAt(read(ServedObject, body, config), "asked") === "running";
       return said(`cluster ${id.text}: ${running ? "is being refreshed already" : "refresh is queued"}`, io);
     }
     case "discovery accept": {
@@ -70,7 +71,7 @@ async function get(path: string, name: string | null, rowsOf: Rows, { settings, 
       io.stdout(columns(pairs(object), (text, _row, column) => (column === 0 ? style("dim", text) : text)));
     return 0;
   }
-  const items = itemsOf(await ask(path, config, io), path.slice("/v1/".length), config);
+  const items = await all(path, config, io);
   if (output !== "table") await printValue({ items }, output, io);
   else {
     const rows = rowsOf(items.map((item) => readValue(ServedObject, item, config)));
@@ -83,12 +84,12 @@ async function get(path: string, name: string | null, rowsOf: Rows, { settings, 
 const discoveryRows: Rows = (items) => [
   ["NAME", "MODE", "INTERVAL", "CLUSTERS", "LAST LOOK"],
   ...items.map((item) => {
-    const settings = settingsIn(item);
+    const settings = at(item, "settings") ?? item;
     return [
-      cell(settings.name ?? item.name),
-      cell(settings.mode),
-      settings.enabled === false ? "disabled" : duration(settings.interval_ms ?? settings.interval),
-      Array.isArray(item.clusters) ? String(item.clusters.length) : "",
+      asText(at(item, "name") ?? at(settings, "name")),
+      asText(at(settings, "mode")),
+      intervalOf(settings),
+      String(listAt(item, "clusters").length),
       lastLook(item),
     ];
   }),
@@ -97,55 +98,40 @@ const discoveryRows: Rows = (items) => [
 const settingsRows: Rows = (items) => [
   ["CLUSTER", "INTERVAL", "TIMEOUT", "EXPECTED", "QUORUM", "FROM"],
   ...items.map((item) => {
-    const settings = settingsIn(item);
+    const settings = at(item, "settings") ?? item;
     return [
-      cell(settings.cluster_id ?? item.cluster_id),
-      settings.enabled === false ? "disabled" : duration(settings.interval_ms ?? settings.interval),
-      duration(settings.node_timeout_ms ?? settings.node_timeout),
-      cell(settings.expected_nodes),
-      cell(settings.quorum),
-      item.synthetic === true ? "defaults" : "applied",
+      asText(at(settings, "cluster_id")),
+      intervalOf(settings),
+      line("_ms", at(settings, "node_timeout_ms")),
+      asText(at(settings, "expected_nodes")),
+      asText(at(settings, "quorum")),
+      at(item, "synthetic") === true ? "defaults" : "applied",
     ];
   }),
 ];
 
-/** The settings beside the state of their runs, or the object itself. */
-function settingsIn(item: ServedObject): ServedObject {
-  const { settings } = item;
-  return typeof settings === "object" && settings !== null ? (settings as ServedObject) : item;
+function intervalOf(settings: unknown): string {
+  return at(settings, "enabled") === false ? "disabled" : line("_ms", at(settings, "interval_ms"));
 }
 
-function lastLook({ run, problems }: ServedObject): string {
-  const error = typeof run === "object" && run !== null ? (run as ServedObject).error : null;
-  if (typeof error === "string") return error;
-  const [first] = Array.isArray(problems) ? problems : [];
-  return typeof first === "string" ? first : run === null || run === undefined ? "" : "well";
+/** How the last look at the inventory ended. */
+function lastLook(item: ServedObject): string {
+  const problem = textAt(item, "run", "error") ?? listAt(item, "problems").map(asText)[0];
+  return problem ?? (numberAt(item, "run", "ended_at") === null ? "" : "well");
 }
 
 /** An object as lines of a dotted name and a value. */
-function pairs(object: ServedObject, before = ""): readonly (readonly [string, string])[] {
-  return Object.entries(object).flatMap(([key, value]) => {
+function pairs(object: unknown, before = ""): readonly (readonly [string, string])[] {
+  return entriesAt(object).flatMap(([key, value]) => {
     const name = `${before}${key}`;
-    const deeper = typeof value === "object" && value !== null && !Array.isArray(value);
-    return deeper ? pairs(value as ServedObject, `${name}.`) : [[name, line(name, value)] as const];
+    const deeper = entriesAt(value).length > 0;
+    return deeper ? pairs(value, `${name}.`) : [[name, line(name, value)] as const];
   });
 }
 
 function line(name: string, value: unknown): string {
-  return name.endsWith("_ms")
-    ? duration(value)
-    : Array.isArray(value)
-      ? value.map(cell).join(", ")
-      : cell(value);
-}
-
-function duration(value: unknown): string {
-  return typeof value === "number" ? formatDuration(value) : cell(value);
-}
-
-function cell(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  if (typeof value === "number" && name.endsWith("_ms")) return formatDuration(value);
+  return Array.isArray(value) ? value.map(asText).join(", ") : asText(value);
 }
 
 function required(command: ObjectCommand, given: string | null, what: string) {

@@ -1,5 +1,4 @@
 /** Lists of a coordinator, page by page, so that no answer grows with what it keeps. */
-import * as z from "zod";
 import type { ClientConfig } from "../config.ts";
 import { RollcallError } from "../lib/errors.ts";
 import { ask } from "./ask.ts";
@@ -39,19 +38,14 @@ export async function* pages(
   }
 }
 
-/** Every cluster of a coordinator, as it came. */
-export async function allClusters(config: ClientConfig, io: Io): Promise<readonly unknown[]> {
-  const all: unknown[] = [];
-  for await (const items of pages("/v1/clusters", {}, config, io)) all.push(...items);
-  return all;
+/** A whole list, as it came. */
+export async function all(path: string, config: ClientConfig, io: Io): Promise<readonly unknown[]> {
+  const found: unknown[] = [];
+  for await (const items of pages(path, {}, config, io)) found.push(...items);
+  return found;
 }
 
-/** A list that comes whole: bare, or as `items` or under its name. */
-export function itemsOf(body: string, name: string, config: ClientConfig): readonly unknown[] {
-  const list = z.array(z.unknown());
-  const Any = z.union([list, z.looseObject({ items: list }), z.looseObject({ [name]: list })]);
-  const found: unknown = read(Any, body, config);
-  if (Array.isArray(found)) return found;
-  const { items, [name]: named } = found as Record<string, readonly unknown[] | undefined>;
-  return items ?? named ?? [];
+/** The nodes of a cluster, as they came. */
+export function nodesOf(clusterId: string, config: ClientConfig, io: Io): Promise<readonly unknown[]> {
+  return all(`/v1/clusters/${encodeURIComponent(clusterId)}/nodes`, config, io);
 }

@@ -3,69 +3,114 @@ import * as z from "zod";
 import type { ClientConfig } from "../config.ts";
 import { decode } from "../core/model.ts";
 import { RollcallError } from "../lib/errors.ts";
+import { asText, at, entriesAt, listAt, numberAt, textAt } from "../lib/inside.ts";
 
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? null);
-const number = z
-  .number()
-  .nullish()
-  .transform((value) => value ?? null);
-const list = <T>(item: z.ZodType<T>) =>
-  z
-    .array(item)
-    .nullish()
-    .transform((value): readonly T[] => value ?? []);
-/** A node, as its id or as an object that has one. */
-const nodeId = z
-  .union([z.string(), z.looseObject({ node_id: z.string() })])
-  .nullish()
-  .transform((value) => (typeof value === "object" ? (value?.node_id ?? null) : (value ?? null)));
-
-/** A gauge with its unit, or just a number. */
-const Lag = z
-  .union([z.number(), z.looseObject({ value: z.number(), unit: z.string() })])
-  .nullish()
-  .transform((lag) =>
-    typeof lag === "object" ? lag && `${lag.value} ${lag.unit}` : (lag?.toString() ?? null),
-  )
-  .transform((value) => value ?? null);
-
-export const ServedNode = z.looseObject({
-  node_id: text,
-  agent_addr: z.string(),
-  agent: z.looseObject({ status: z.string(), code: text }),
-  /** The report is an old one: the agent is down. */
-  stale: z.boolean().default(false),
+/** A node as commands show it. */
+export type ServedNode = {
+  readonly nodeId: string | null;
+  readonly agentAddr: string;
+  /** Null: nobody has asked it yet. */
+  readonly agent: { readonly up: boolean; readonly code: string } | null;
   /** The inventory lists it. */
-  listed: z.boolean().default(true),
-  role: text,
-  status: text,
-  version: text,
-  lag: Lag,
-  problem: text,
-});
-export type ServedNode = z.infer<typeof ServedNode>;
+  readonly listed: boolean;
+  /** What the database last said; old where the agent is not up. */
+  readonly status: string | null;
+  readonly role: string | null;
+  readonly version: string | null;
+  readonly lag: string | null;
+  readonly problem: string | null;
+};
 
-export const ServedCluster = z.looseObject({
-  cluster_id: z.string(),
-  display_name: text,
-  health: z.looseObject({
-    status: z.string(),
-    reasons: list(z.looseObject({ code: text, text: z.string() })),
-  }),
-  counts: z.looseObject({ expected: number, discovered: number, reached: number, up: number }),
-  leader: nodeId,
-  discovery: text,
-  genesis_id: text,
-  last_event: z
-    .looseObject({ type: z.string(), time: text })
-    .nullish()
-    .transform((value) => value ?? null),
-  nodes: list(ServedNode),
-});
-export type ServedCluster = z.infer<typeof ServedCluster>;
+/** A cluster as commands show it. */
+export type ServedCluster = {
+  readonly id: string;
+  readonly displayName: string | null;
+  readonly health: string;
+  readonly reasons: readonly string[];
+  /** Null: not told. */
+  readonly counts: Readonly<Record<"expected" | "discovered" | "reached" | "up", number | null>>;
+  /** Who claims to lead. */
+  readonly primaries: readonly string[];
+  readonly discovery: string | null;
+  readonly genesisId: string | null;
+  readonly lastEvent: string | null;
+  /** Null: they are asked for apart. */
+  readonly nodes: readonly ServedNode[] | null;
+};
+
+/** One item of `/v1/clusters`, or `/v1/clusters/ID`. Throws one line that says whose answer makes no sense. */
+export function clusterOf(item: unknown, config: ClientConfig): ServedCluster {
+  const id = textAt(item, "cluster_id");
+  if (id === null) throw senseless("has no cluster_id", config.name);
+  // Beside its view a cluster has the state of its refreshes; before the first of them there is no view.
+  const view = at(item, "view") ?? item;
+  const nodes = at(view, "nodes");
+  const counts = at(view, "counts") ?? nodes;
+  const event = textAt(view, "last_event", "type")?.replace(/^rollcall\./, "") ?? null;
+  const leader = idOf(at(view, "leader"));
+  const primaries = leader === null ? listAt(view, "primaries").map(asText) : [leader];
+  return {
+    id,
+    displayName: textAt(view, "display_name"),
+    health: textAt(view, "health", "status") ?? "unknown",
+    reasons: reasonsOf(item, view),
+    counts: {
+      expected: numberAt(counts, "expected"),
+      discovered: numberAt(counts, "discovered"),
+      reached: numberAt(counts, "reached"),
+      up: numberAt(counts, "up"),
+    },
+    primaries,
+    discovery: textAt(view, "discovery"),
+    genesisId: textAt(view, "genesis_id"),
+    lastEvent: event && [event, textAt(view, "last_event", "time")].filter(Boolean).join(" "),
+    nodes: Array.isArray(nodes) ? nodes.map((node) => nodeOf(node, config)) : null,
+  };
+}
+
+function reasonsOf(item: unknown, view: unknown): readonly string[] {
+  const told = listAt(view, "health", "reasons").map((reason) => textAt(reason, "text") ?? asText(reason));
+  const unseen = at(view, "health") === null ? ["not polled yet"] : [];
+  const idle = at(item, "enabled") === false ? ["its settings have enabled: false"] : [];
+  return [...idle, ...unseen, ...told];
+}
+
+/** One node, as a view or as `/v1/clusters/ID/nodes` has it. Throws one line that says whose answer makes no sense. */
+export function nodeOf(item: unknown, config: ClientConfig): ServedNode {
+  const agentAddr = textAt(item, "agent_addr");
+  if (agentAddr === null) throw senseless("has a node without agent_addr", config.name);
+  const status = textAt(item, "agent", "status");
+  const listed = at(item, "listed");
+  const has = typeof item === "object" && item !== null && "listed" in item;
+  const own = (key: string) => textAt(item, key) ?? textAt(item, "report", key);
+  return {
+    nodeId: textAt(item, "node_id") ?? textAt(item, "identity", "node_id"),
+    agentAddr,
+    agent: status === null ? null : { up: status === "up", code: textAt(item, "agent", "code") ?? status },
+    listed: !has || (listed !== null && listed !== false),
+    status: own("status"),
+    role: own("role"),
+    version: own("version"),
+    lag: lagOf(item),
+    problem: textAt(item, "problem") ?? textAt(item, "marks", "problem"),
+  };
+}
+
+/** The lag of a node, else of its shard that lags most, with its unit. */
+function lagOf(item: unknown): string | null {
+  const shards = entriesAt(item, "marks", "shards").map(([, shard]) => at(shard, "lag"));
+  const gauges = [at(item, "lag"), ...shards].filter((lag) => lag !== null);
+  const amount = (gauge: unknown) => numberAt(gauge, "value") ?? (typeof gauge === "number" ? gauge : 0);
+  const [most] = gauges.sort((a, b) => amount(b) - amount(a));
+  return most === undefined
+    ? null
+    : [amount(most), textAt(most, "unit")].filter((part) => part !== null).join(" ");
+}
+
+/** A node, as its id or as what has one. */
+function idOf(value: unknown): string | null {
+  return typeof value === "string" ? value : textAt(value, "node_id");
+}
 
 /** An event, of any type that there is or will be. */
 export const ServedEvent = z.looseObject({
@@ -106,7 +151,5 @@ export function readValue<T>(schema: z.ZodType<T>, value: unknown, { name }: Cli
 }
 
 function senseless(problem: string, name: string): RollcallError {
-  return new RollcallError("ask", `ask ${name}: the answer ${problem}; is it a rollcall coordinator?`, {
-    hint: "-o=json prints it as it came",
-  });
+  return new RollcallError("ask", `ask ${name}: the answer ${problem}; is it a rollcall coordinator?`);
 }
