@@ -1,6 +1,11 @@
-/** The modes of `-disco-mode`, and that of `-join`, each in a file that is loaded when it is chosen. */
+/**
+ * The modes of `-disco-mode`, and that of `-join`, and those of a coordinator's discoveries, each in a file that is
+ * loaded when it is chosen.
+ */
 import type * as z from "zod";
+import type { Inventory, InventoryContext, InventoryMode } from "../src/core/inventory.ts";
 import type { Provider, ProviderContext } from "../src/core/provider.ts";
+import { ofOneCluster } from "./one-cluster.ts";
 
 /** What the file of a mode exports. `open` takes what `Config` makes of the JSON, and of nothing else. */
 export interface ProviderModule {
@@ -18,4 +23,22 @@ export const providers: Readonly<
   dns: () => import("./dns.ts"),
   "dns-srv": () => import("./dns-srv.ts"),
   static: () => import("./static.ts"),
+};
+
+/** What lists clusters. `open` takes what `Config` makes of the JSON, and of nothing else. */
+export interface InventoryModule {
+  readonly Config: z.ZodType;
+  open(config: unknown, context: InventoryContext): Promise<Inventory>;
+}
+
+/** One line a mode. Where the source names no cluster its look-ups are those of the one that the settings name. */
+export const inventories: Readonly<Record<InventoryMode, () => Promise<InventoryModule>>> = {
+  http: () => import("./http.ts"),
+  file: () => import("./file.ts"),
+  "consul-kv": () => import("./consul/inventory.ts"),
+  "etcd-kv": () => import("./etcd/inventory.ts"),
+  disco: async () => ofOneCluster(await import("./disco.ts")),
+  dns: async () => ofOneCluster(await import("./dns.ts")),
+  "dns-srv": async () => ofOneCluster(await import("./dns-srv.ts")),
+  static: async () => ofOneCluster(await import("./static.ts")),
 };

@@ -78,7 +78,8 @@ export function initIdOf(value: string): string | null {
   return decoded.ok ? decoded.value.init_id : null;
 }
 
-function memberOf(row: Row): Member | null {
+/** A member's row, or null when it is not one's own. `name` ends in `members/<node-id>`. */
+export function memberOf(row: Pick<Row, "name" | "value">): Member | null {
   const decoded = decode(Member, row.value);
   return decoded.ok && decoded.value.id === nodeIdOf(row.name) ? decoded.value : null;
 }

@@ -32,7 +32,7 @@ function importsOf(file: string): Import[] {
 const rooms: readonly { readonly room: RegExp; readonly may: RegExp }[] = [
   { room: /^src\/core\//, may: /^(src\/core\/|zod$|node:crypto$)/ },
   { room: /^src\/lib\//, may: /^(src\/lib\/|node:|pino$|hono$|@hono\/node-server$)/ },
-  { room: /^providers\//, may: /^(providers\/|src\/core\/|src\/lib\/|node:|zod$|consul$|etcd3$)/ },
+  { room: /^providers\//, may: /^(providers\/|src\/core\/|src\/lib\/|node:|zod$|consul$|etcd3$|yaml$)/ },
   { room: /^src\/config\.ts$/, may: /^(src\/core\/|src\/lib\/|zod$)/ },
   { room: /^src\/databases\//, may: /^(src\/databases\/|src\/core\/|src\/lib\/|node:|zod$)/ },
   {

@@ -2,6 +2,7 @@
 import {
   chmod,
   chown,
+  type FileHandle,
   mkdir,
   open,
   readdir,
@@ -98,6 +99,31 @@ export async function readIfThere(path: string, disk: Disk = systemDisk): Promis
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
     throw new RollcallError("disk", `read ${path}: ${reason(error)}`, { cause: error });
+  }
+}
+
+/**
+ * The text of a file that others replace while this runs. Throws `file` in one line when it cannot be read, is larger
+ * than `mostBytes`, is no file, or is written to meanwhile.
+ */
+export async function readWhole(path: string, mostBytes: number): Promise<string> {
+  const refuse = (what: string) => new RollcallError("file", `read ${path}: ${what}`);
+  let file: FileHandle | null = null;
+  try {
+    // Looked at by its name first: opening a pipe would wait for a writer.
+    if (!(await stat(path)).isFile()) throw refuse("is no file");
+    file = await open(path, "r");
+    const before = await file.stat();
+    if (before.size > mostBytes) throw refuse(`is larger than ${mostBytes} bytes`);
+    const bytes = await file.readFile();
+    const after = await file.stat();
+    if (bytes.length !== before.size || after.mtimeMs !== before.mtimeMs) throw refuse("is being written");
+    return bytes.toString("utf8");
+  } catch (error) {
+    if (error instanceof RollcallError) throw error;
+    throw new RollcallError("file", `read ${path}: ${reason(error)}`, { cause: error });
+  } finally {
+    await file?.close();
   }
 }
 

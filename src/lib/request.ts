@@ -29,10 +29,10 @@ export type Ask = {
 };
 
 /**
- * A client that speaks https when `tls` is given. Its `send` rejects with `unreachable`, `too_large`, or
- * whatever the signal's abort gives. `close` drops the idle connections.
+ * A client that speaks https when `tls` is given. Its `send` rejects with `unreachable`, `too_large` (an answer of more
+ * than `mostBytes`), or whatever the signal's abort gives. `close` drops the idle connections.
  */
-export function openClient(tls: ClientTls | null) {
+export function openClient(tls: ClientTls | null, { mostBytes = MOST_BYTES } = {}) {
   const keepAlive = { keepAlive: true, maxSockets: 4, maxFreeSockets: 2, timeout: 60_000 };
   const agent =
     tls === null ? new HttpAgent(keepAlive) : new HttpsAgent({ ...keepAlive, ...tls, minVersion: "TLSv1.2" });
@@ -65,8 +65,8 @@ export function openClient(tls: ClientTls | null) {
             let size = 0;
             response.on("data", (chunk: Buffer) => {
               size += chunk.length;
-              if (size <= MOST_BYTES) chunks.push(chunk);
-              else response.destroy(new RollcallError("too_large", `the answer is over ${MOST_BYTES} bytes`));
+              if (size <= mostBytes) chunks.push(chunk);
+              else response.destroy(new RollcallError("too_large", `the answer is over ${mostBytes} bytes`));
             });
             response.once("error", fail);
             response.once("end", () =>
