@@ -70,11 +70,12 @@ export function serves({ report }: Facts["nodes"][number]): boolean {
 }
 
 /** The colour and all reasons for it. */
-export function healthOf({ facts, settings }: Sources): Health {
+export function healthOf(sources: Sources): Health {
+  const { facts } = sources;
   const reasons =
     facts === null
       ? [reason("never_refreshed", "it was never refreshed")]
-      : [...ofCluster(facts, settings), ...ofDiscovery(facts), ...ofNodes(facts)];
+      : [...ofCluster({ ...sources, facts }), ...ofDiscovery(facts), ...ofNodes(facts)];
   const rank = ({ code }: Reason) => HealthCode.options.indexOf(code);
   reasons.sort((a, b) => rank(a) - rank(b) || byText(a.node ?? "", b.node ?? ""));
   const health = reasons.some(({ code }) => RED.has(code)) ? "red" : reasons.length > 0 ? "yellow" : "green";
@@ -85,7 +86,11 @@ function reason(code: HealthCode, message: string, node: string | null = null): 
   return { code, message, node };
 }
 
-function ofCluster(facts: Facts, settings: ClusterSettings): Reason[] {
+/** Sources with facts. */
+type Known = Sources & { readonly facts: Facts };
+
+function ofCluster(known: Known): Reason[] {
+  const { facts, settings } = known;
   const { conditions, inventory } = facts;
   const up = facts.nodes.filter(isUp(facts));
   if (inventory.length === 0) return [reason("no_nodes", "the inventory lists no node of it")];
@@ -96,7 +101,7 @@ function ofCluster(facts: Facts, settings: ClusterSettings): Reason[] {
       reason("fewer_than_expected", `the inventory lists ${inventory.length} nodes of ${expected} expected`),
     );
   if (up.length === 0) reasons.push(reason("nothing_reachable", "no agent of it answers"));
-  else reasons.push(...ofQuorum(facts, settings));
+  else reasons.push(...ofQuorum(known));
   if (conditions.primary_missing !== null) {
     const { last } = conditions.primary_missing;
     reasons.push(reason("primary_missing", `nobody leads${last === null ? "" : `; ${last} did`}`));
@@ -115,14 +120,25 @@ function ofCluster(facts: Facts, settings: ClusterSettings): Reason[] {
   return reasons;
 }
 
-/** Voters whose agents are silent are not counted as up: nobody knows. */
-function ofQuorum(facts: Facts, { quorum }: ClusterSettings): Reason[] {
-  const voters = facts.nodes.filter(({ report }) => report?.voter === true && report.kind !== "none");
+/**
+ * Voters whose agents are silent are not counted as up: nobody knows. One that the inventory does not list any more
+ * is a voter as long as the leader's database has it. Without databases only the settings ask for a quorum.
+ */
+function ofQuorum({ facts, marks, settings: { quorum } }: Known): Reason[] {
+  const leader = facts.nodes.find(({ identity }) => identity?.node_id === facts.conditions.leader?.node_id);
+  const members = new Set(leader === undefined ? [] : (marks.nodes[leader.agent_addr]?.database ?? []));
+  const listed = new Set(facts.inventory.map(({ agent_addr }) => agent_addr));
+  const voters = facts.nodes.filter(
+    ({ report, agent_addr, identity }) =>
+      report?.voter === true &&
+      (quorum !== null || report.kind !== "none") &&
+      (listed.has(agent_addr) || members.has(identity?.node_id ?? "")),
+  );
   const needed = quorum ?? (voters.length === 0 ? 0 : Math.floor(voters.length / 2) + 1);
   const isHere = isUp(facts);
   const up = voters.filter((node) => isHere(node) && serves(node)).length;
   if (up >= needed) return [];
-  return [reason("no_quorum", `of ${voters.length} voters ${up} are seen up, and ${needed} are needed`)];
+  return [reason("no_quorum", `${up} of ${voters.length} voters seen up; ${needed} needed`)];
 }
 
 function ofDiscovery({ conditions, discovery }: Facts): Reason[] {
@@ -140,7 +156,7 @@ function ofDiscovery({ conditions, discovery }: Facts): Reason[] {
       ),
     );
   if (conflict !== null)
-    reasons.push(reason("discovery_conflict", `${conflict.join(", ")} list it too; ${discovery} owns it`));
+    reasons.push(reason("discovery_conflict", `also listed by ${conflict.join(", ")}; ${discovery} owns it`));
   return reasons;
 }
 

@@ -1,7 +1,7 @@
 /**
  * One refresh: what polling every agent of a cluster once gave, taken into what is kept of the cluster. The order of
  * observations and of the inventory's nodes never matters. An unchanged cluster keeps its very facts, so that nobody
- * compares them. Rules: src/DESIGN.md, "What the coordinator believes".
+ * compares them.
  */
 import { type Conditions, type Facts, type Marks, NO_CONDITIONS, type Report } from "./cluster.ts";
 import { conditionsOf, pinnedGenesis } from "./conditions.ts";

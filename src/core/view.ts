@@ -67,7 +67,7 @@ export const ClusterView = z.strictObject({
   leader: z.string().nullable(),
   /** By shard id, who says it is its primary. Nodes whose reports are stale do not count. */
   primaries: z.array(z.strictObject({ shard: z.string(), nodes: ids })),
-  /** Where it is told. */
+  /** As last read, where it is told, of nodes that are reached. */
   lag: z.array(
     z.strictObject({ node_id: z.string(), shard: z.string(), unit: z.string(), value: z.number() }),
   ),
@@ -106,7 +106,7 @@ export function clusterView(sources: Sources): ClusterView {
     kinds: kindsOf(nodes),
     leader: facts?.conditions.leader?.node_id ?? null,
     primaries: primariesOf(here),
-    lag: nodes.flatMap(lagOf),
+    lag: here.flatMap(lagOf),
     members: {
       inventory: inventoryOf(facts, nodes),
       agents: seenBy(here, marks, "agents"),
