@@ -2,9 +2,12 @@
  * What the store costs: bytes of an event, pages of 100 in a log of a million, and commits as a busy coordinator makes
  * them. Run: npm run bench:store [-- EVENTS]
  */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
 import { type Facts, NO_CONDITIONS, NO_MARKS } from "../src/core/cluster.ts";
 import type { Change, EventType } from "../src/core/events.ts";
 import { syntheticSettings } from "../src/core/settings.ts";
@@ -13,6 +16,7 @@ import { openLog } from "../src/lib/log.ts";
 import { openStore } from "../src/store/open.ts";
 import type { Commit, EventQuery, Store } from "../src/store/store.ts";
 import { median, quantile, table } from "./figures.ts";
+import { slowSync } from "./slow-sync.ts";
 
 const EVENTS = Number(process.argv[2] ?? 1_000_000);
 const CLUSTERS = 500;
@@ -21,6 +25,7 @@ const NODES = 10;
 const RARE = 100_000;
 const PAGE_MS = 50;
 const ROUNDS = 200;
+const SYNC_MS = 10;
 
 const log = openLog({
   level: "warn",
@@ -175,6 +180,8 @@ async function ticks(store: Store): Promise<string> {
 async function callers(store: Store, many: number): Promise<string> {
   const took: number[] = [];
   const end = performance.now() + 2_000;
+  const held = monitorEventLoopDelay({ resolution: 1 });
+  held.enable();
   const one = async (cluster: number) => {
     while (performance.now() < end) {
       const from = performance.now();
@@ -183,43 +190,60 @@ async function callers(store: Store, many: number): Promise<string> {
     }
   };
   await Promise.all(Array.from({ length: many }, (_, cluster) => one(cluster)));
-  return `${many} callers, one commit after the other: ${(took.length / 2).toFixed(0)} commits a second, ${median(took).toFixed(1)} ms each (p99 ${quantile(took, 0.99).toFixed(1)})`;
+  held.disable();
+  return `${many} callers, one commit after the other: ${(took.length / 2).toFixed(0)} commits a second, ${median(took).toFixed(1)} ms each (p99 ${quantile(took, 0.99).toFixed(1)}); the loop held up for ${(held.percentile(50) / 1e6).toFixed(1)} ms (p99 ${(held.percentile(99) / 1e6).toFixed(1)})`;
+}
+
+/** Commits of one, of many, and how long they hold the loop up. */
+async function paces(store: Store): Promise<string> {
+  const lines = [await ticks(store)];
+  for (const many of [1, 20, 200]) lines.push(await callers(store, many));
+  return `${lines.join("\n")}\n`;
+}
+
+function open(path: string): Promise<Store> {
+  const replayed = (facts: Facts | null) => facts;
+  return openStore(`sqlite:${path}`, { source: "/rollcall/bench", clock: systemClock, log, replayed });
+}
+
+/** The same commits in a process of its own whose syncs take longer. */
+function slow(dir: string): string {
+  const env = slowSync(dir, SYNC_MS);
+  if (env === null) return `commits under a ${SYNC_MS} ms sync: needs Linux and a C compiler\n`;
+  const args = [fileURLToPath(import.meta.url), "paces", join(dir, "slow.db")];
+  const told = execFileSync(process.execPath, args, { env: { ...process.env, ...env }, encoding: "utf8" });
+  return `each sync ${SYNC_MS} ms longer:\n${told}`;
 }
 
 async function main(): Promise<void> {
-  const dir = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), "rollcall-bench-"));
+  const dir = mkdtempSync(join(tmpdir(), "rollcall-bench-"));
   const path = join(dir, "store.db");
-  const open = () =>
-    openStore(`sqlite:${path}`, {
-      ...{ source: "/rollcall/bench", clock: systemClock, log },
-      replayed: (facts) => facts,
-    });
   try {
-    let store = await open();
+    let store = await open(path);
     const from = performance.now();
     await fill(store);
     const seconds = (performance.now() - from) / 1_000;
     await store.close();
     const bytes = statSync(path).size;
     const opening = performance.now();
-    store = await open();
+    store = await open(path);
     const openedMs = performance.now() - opening;
     process.stdout.write(
-      `${EVENTS} events of ${CLUSTERS} clusters: ${(bytes / EVENTS).toFixed(0)} bytes each, written in ${seconds.toFixed(1)} s; opened again in ${openedMs.toFixed(0)} ms\n\n`,
+      `${EVENTS} events of ${CLUSTERS} clusters: ${(bytes / EVENTS).toFixed(0)} bytes each, written in ${seconds.toFixed(1)} s; opened again in ${openedMs.toFixed(0)} ms\n\n${await pages(store)}\n\n${await paces(store)}`,
     );
-    process.stdout.write(`${await pages(store)}\n\n`);
-    process.stdout.write(`${await ticks(store)}\n`);
-    for (const many of [1, 20, 200]) process.stdout.write(`${await callers(store, many)}\n`);
-    const most = Math.floor(EVENTS * 0.9);
     const retaining = performance.now();
-    const gone = await store.retain({ olderThan: 0, most });
-    process.stdout.write(
-      `retention: ${gone} events in ${((performance.now() - retaining) / 1_000).toFixed(1)} s\n`,
-    );
+    const gone = await store.retain({ olderThan: 0, most: Math.floor(EVENTS * 0.9) });
+    const retainedS = (performance.now() - retaining) / 1_000;
+    process.stdout.write(`retention: ${gone} events in ${retainedS.toFixed(1)} s\n\n`);
     await store.close();
+    process.stdout.write(slow(dir));
   } finally {
     rmSync(dir, { recursive: true });
   }
 }
 
-await main();
+if (process.argv[2] === "paces") {
+  const store = await open(process.argv[3] ?? "");
+  process.stdout.write(await paces(store));
+  await store.close();
+} else await main();

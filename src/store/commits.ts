@@ -11,8 +11,9 @@ export type WriterOptions = {
   readonly db: Db;
   readonly clock: Clock;
   /**
-   * The least time from the end of one transaction to the start of the next, since the sync holds the loop up. Null:
-   * there is nothing to sync, and everything is written before the loop turns.
+   * The least time from the end of one transaction to the start of the next, since the sync holds the loop up; after a
+   * longer one as long as that took, so that half the time is everybody else's. Null: there is nothing to sync, and
+   * everything is written before the loop turns.
    */
   readonly gapMs: number | null;
   /** What went wrong, for people. */
@@ -23,6 +24,8 @@ export type WriterOptions = {
 
 /** Pieces of work in one transaction at most; the others wait for the next. */
 const MOST_TOGETHER = 200;
+/** The gap after a transaction that took very long. */
+const MOST_GAP_MS = 100;
 
 const BEGIN = CompiledQuery.raw("begin");
 const COMMIT = CompiledQuery.raw("commit");
@@ -42,11 +45,11 @@ export function openWriter(options: WriterOptions) {
   const { db, clock, gapMs, problemOf } = options;
   const waiting: Piece[] = [];
   let running: Promise<void> | null = null;
-  let endedAt = Number.NEGATIVE_INFINITY;
+  let nextAt = Number.NEGATIVE_INFINITY;
   let closed = false;
   const pause = async (): Promise<void> => {
     if (gapMs === null) return;
-    const leftMs = Math.max(0, endedAt + gapMs - clock.now());
+    const leftMs = Math.max(0, nextAt - clock.now());
     await new Promise<void>((resolve) => void clock.after(leftMs, resolve));
   };
   const run = async (): Promise<void> => {
@@ -54,8 +57,10 @@ export function openWriter(options: WriterOptions) {
     await Promise.resolve();
     while (waiting.length > 0) {
       await pause();
+      const from = clock.now();
       await transact(options, waiting.splice(0, MOST_TOGETHER));
-      endedAt = clock.now();
+      const now = clock.now();
+      nextAt = now + Math.min(MOST_GAP_MS, Math.max(gapMs ?? 0, now - from));
     }
     running = null;
   };

@@ -43,7 +43,7 @@ export type ClusterCommit = {
   /** The version that the commit makes: that of the cluster as it was read, plus 1; 1 for a new one. */
   readonly version: number;
   readonly fence: number;
-  /** Null: the cluster goes; its events stay, and its sequence goes on if it comes back. */
+  /** Null: the cluster goes; its events stay, and its sequence and fence go on if it comes back, from version 1. */
   readonly facts: Facts | null;
   readonly marks: Marks;
   readonly changes: readonly Change[];
@@ -52,11 +52,11 @@ export type ClusterCommit = {
 /** What a look at an inventory, or an operator, changed beside the clusters themselves. */
 export type DiscoveryCommit = {
   readonly kind: "discovery";
-  /** The scope of `changes`. */
+  /** `changes` are of the scope `discovery:<name>`. */
   readonly name: string;
   /** Null: it is deleted, with its records. Undefined: as it was. */
   readonly stored?: Omit<StoredDiscovery, "run"> | null;
-  /** The whole of what it lists now; undefined: as it was. */
+  /** The whole of what it lists now; undefined: as it was. Refused with `fenced` when the discovery is not there. */
   readonly records?: readonly ClusterRecord[];
   readonly changes: readonly Change[];
   readonly at: number;
@@ -67,6 +67,7 @@ export type SettingsCommit = {
   /** Null: deleted. */
   readonly stored: Omit<StoredSettings, "run"> | null;
 };
+/** Nothing is written where what ran was deleted meanwhile. */
 export type RunCommit = {
   readonly kind: "run";
   readonly of: "discovery" | "cluster";
@@ -90,6 +91,7 @@ export type StoredEvent = { readonly position: number; readonly event: Event };
 /** The facts at an edge of retention: replaying the events after `seq` from here is exact. */
 export type Snapshot = { readonly seq: number; readonly facts: Facts | null };
 
+/** What is older (milliseconds since the epoch) goes, up to the first event that is not; and what is more than `most`. */
 export type Retention = { readonly olderThan: number; readonly most: number };
 
 export interface Store {
@@ -106,9 +108,12 @@ export interface Store {
   cluster(clusterId: string): Promise<Cluster | null>;
   /** Grants a fence for a cluster: greater than every one before it. */
   fence(clusterId: string): Promise<number>;
-  /** One page in the log's order. Throws `gone` when `after` lies before the oldest event that is kept. */
+  /**
+   * One page in the log's order. Throws `gone` when events after `after` were removed, with the place of the `oldest`
+   * that is kept in its facts; never newest first, where the log ends at its oldest.
+   */
   events(query: EventQuery): Promise<readonly StoredEvent[]>;
-  /** Of the oldest kept and the newest event; both 0 in an empty log. */
+  /** Places of the oldest kept and the newest event; both 0 where none is kept. */
   extent(): Promise<{ readonly oldest: number; readonly newest: number }>;
   /** The place of an event by its id; null: not kept, or never there. */
   position(eventId: string): Promise<number | null>;

@@ -54,6 +54,21 @@ describe("commits", () => {
     expect([over(), clock.pending()]).toEqual([5, 0]);
   });
 
+  it("leave others as much time as a slow one took", async () => {
+    const { clock, writer, add, over } = await writing(5);
+    const slow = writer.write(async () => clock.advance(30));
+    await turns();
+    clock.advance(0);
+    await slow;
+    const next = add("a");
+    await turns();
+    clock.advance(29);
+    await turns();
+    expect(over()).toBe(0);
+    clock.advance(1);
+    await next;
+  });
+
   it("are seen by nobody before all that share the transaction are over", async () => {
     const { writer, add, names } = await writing(null);
     let seen: Promise<readonly string[]> | null = null;

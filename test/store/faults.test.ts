@@ -2,7 +2,9 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { sql } from "kysely";
 import { afterEach, describe, expect, it } from "vitest";
+import { openSqlite } from "../../src/store/sqlite.ts";
 import { type Process, start } from "../support/processes.ts";
 import { describeAsRoot } from "../support/root.ts";
 import { openSmallDisk, type SmallDisk } from "../support/small-disk.ts";
@@ -32,6 +34,27 @@ function damage(path: string, table: string): void {
   bytes.fill(0xa5, (Number(rootpage) - 1) * Number(page_size), Number(rootpage) * Number(page_size));
   writeFileSync(path, bytes);
 }
+
+describe("a file that is a store", () => {
+  it("is this user's alone, synced with every commit, and held for one process", async () => {
+    const path = fileIn(tempDir("store"));
+    const db = await openSqlite(path);
+    const setting = async (name: string) =>
+      Object.values(
+        (await sql<Record<string, unknown>>`${sql.raw(`pragma ${name}`)}`.execute(db)).rows[0] ?? {},
+      )[0];
+    expect(await setting("journal_mode")).toBe("wal");
+    expect(await setting("locking_mode")).toBe("exclusive");
+    // 2 is FULL: https://www.sqlite.org/pragma.html#pragma_synchronous
+    expect([
+      await setting("synchronous"),
+      await setting("foreign_keys"),
+      await setting("busy_timeout"),
+    ]).toEqual([...[2, 1, 0]]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await db.destroy();
+  });
+});
 
 describe("a file that is no store", () => {
   const refused = async (path: string, code: string, why: string | RegExp) => {
