@@ -131,7 +131,14 @@ function pairs(object: unknown, before = ""): readonly (readonly [string, string
 
 function line(name: string, value: unknown): string {
   if (typeof value === "number" && name.endsWith("_ms")) return formatDuration(value);
+  if (typeof value === "number" && name.endsWith("_at")) return timeOf(value);
   return Array.isArray(value) ? value.map(asText).join(", ") : asText(value);
+}
+
+/** Milliseconds since the epoch as people and RFC 3339 write them. */
+function timeOf(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }
 
 function required(command: ObjectCommand, given: string | null, what: string) {

@@ -41,7 +41,7 @@ export function filesOf(table: Readonly<Record<string, string>>) {
       if (Object.hasOwn(table, path)) throw Object.assign(new Error("ENOTDIR"), { code: "ENOTDIR" });
       const inside = Object.keys(table).filter((name) => name.startsWith(`${path}/`));
       if (inside.length === 0) throw noSuchFile(path);
-      return inside.map((name) => name.slice(path.length + 1));
+      return [...new Set(inside.map((name) => name.slice(path.length + 1).split("/", 1)[0] ?? ""))];
     },
   };
 }
