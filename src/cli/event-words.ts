@@ -45,7 +45,7 @@ const WORDS: Readonly<Record<string, Words>> = {
   SHARD_ALLOCATION_LOST: (before) => from("was", textAt(before, "role")),
   LEADER_CHANGED: (before, after) => `${leaderOf(before) ?? "nobody"} → ${leaderOf(after) ?? "nobody"}`,
   PRIMARY_CONFLICT: (_before, after) =>
-    after === null ? "only one claims to lead again" : `${names(listAt(after))} all claim to lead`,
+    after === null ? "only one claims to lead again" : `${names(listAt(after))} claim to lead`,
   PRIMARY_MISSING: (_before, after) =>
     after === null
       ? "somebody leads again"

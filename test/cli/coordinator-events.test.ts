@@ -169,7 +169,7 @@ describe("events", () => {
       2026-11-21T10:00:26Z  SHARD_ALLOCATION_LOST      prod/orders n2/s: was primary
       2026-11-21T10:00:27Z  LEADER_CHANGED             prod/orders: n1 → n2
       2026-11-21T10:00:28Z  LEADER_CHANGED             prod/orders: n2 → nobody
-      2026-11-21T10:00:29Z  PRIMARY_CONFLICT           prod/orders: n1, n2 and n3 all claim to lead
+      2026-11-21T10:00:29Z  PRIMARY_CONFLICT           prod/orders: n1, n2 and n3 claim to lead
       2026-11-21T10:00:30Z  PRIMARY_CONFLICT           prod/orders: only one claims to lead again
       2026-11-21T10:00:31Z  PRIMARY_MISSING            prod/orders: nobody leads, before it was n2
       2026-11-21T10:00:32Z  PRIMARY_MISSING            prod/orders: somebody leads again

@@ -1,0 +1,183 @@
+/** Whatever a coordinator answers, no terminal obeys it, and a mistake is one line. */
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EventType } from "../../src/core/events.ts";
+import { cluster, node, type Reply, type StandIn, standIn } from "./coordinator-stand-in.ts";
+import { rollcall } from "./fake-io.ts";
+
+const WAYS = ["GET", "POST", "DELETE"].flatMap((method) =>
+  [
+    "/v1/clusters",
+    "/v1/clusters/x",
+    "/v1/clusters/x/nodes",
+    "/v1/clusters/x/refresh",
+    "/v1/events",
+    "/v1/discoveries",
+    "/v1/discoveries/x",
+    "/v1/discoveries/x/accept",
+    "/v1/settings",
+    "/v1/settings/x",
+    "/v1/apply",
+  ].map((path) => `${method} ${path}`),
+);
+
+let said: Reply = { body: "" };
+let coordinator: StandIn;
+beforeAll(async () => {
+  coordinator = await standIn({
+    ...Object.fromEntries(WAYS.map((way) => [way, () => said])),
+    "GET /v1/events/stream": () => ({ ...said, body: `data: ${said.body}\n\n` }),
+  });
+});
+afterAll(() => coordinator.close());
+
+const COMMANDS = [
+  "clusters",
+  "cluster show x",
+  "nodes -cluster=x",
+  "nodes",
+  "events",
+  "events --follow",
+  "get discoveries",
+  "get discoveries x",
+  "get settings x",
+  "get settings",
+  "delete discovery x",
+  "delete cluster x",
+  "cluster refresh x",
+  "discovery accept x",
+  "apply -f -",
+];
+
+/** Texts that a terminal would obey, in pieces. */
+const evil = fc
+  .array(
+    fc.constantFrom(
+      "\u001b[31m",
+      "\u001b]0;title\u0007",
+      "\u009b2J",
+      "\r",
+      "\n",
+      "\b",
+      "\u202e",
+      "\u2028",
+      "\0",
+      "a",
+      "é",
+    ),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map((pieces) => pieces.join(""));
+const text = fc.oneof(evil, fc.string(), fc.constantFrom("toString", "__proto__", "up", "leader", ""));
+const { value } = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { depthSize: "small" },
+    text,
+    fc.constant(null),
+    fc.boolean(),
+    fc.double({ noNaN: true }),
+    fc.array(tie("value"), { maxLength: 3 }),
+    fc.dictionary(text, tie("value"), { maxKeys: 3 }),
+  ),
+}));
+
+/** What parses and has something evil where a text or anything else stands. */
+const nodes = fc.record(
+  {
+    node_id: text,
+    agent_addr: text,
+    role: text,
+    status: text,
+    version: text,
+    lag: value,
+    problem: text,
+    agent: fc.record({ status: text, code: text }),
+  },
+  { requiredKeys: ["agent_addr"] },
+);
+const clusters = fc
+  .record({
+    cluster_id: text,
+    display_name: value,
+    health: fc.record({ status: text, reasons: fc.array(value) }),
+    leader: value,
+    discovery: value,
+    genesis_id: value,
+    nodes: fc.oneof(
+      fc.array(nodes, { maxLength: 3 }),
+      value.filter((one) => !Array.isArray(one)),
+    ),
+  })
+  .map((more) => cluster("x", more));
+const events = fc.record({
+  id: text,
+  type: fc.oneof(text, fc.constantFrom(...EventType.options.map((type) => `rollcall.${type}`))),
+  subject: text,
+  time: text,
+  data: fc.record({ before: value, after: value }),
+});
+const objects = fc.record({
+  name: value,
+  settings: value,
+  run: value,
+  problems: value,
+  next_at: value,
+  late_ms: value,
+});
+const applied = fc.record({
+  applied: fc.array(fc.record({ kind: text, name: text, changed: fc.boolean() })),
+});
+const refused = fc.record({
+  error: fc.record({ code: text, message: text, hint: text, problems: fc.array(text, { minLength: 1 }) }),
+});
+
+const item = fc.oneof(clusters, events, objects, nodes, value);
+const body = fc.oneof(
+  fc.record({ items: fc.array(item, { maxLength: 3 }), next: fc.constant(null) }),
+  fc.tuple(item, applied).map(([one, more]) => (typeof one === "object" ? { ...one, ...more } : one)),
+  refused,
+  value,
+);
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
+const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
+
+describe("a hostile coordinator", () => {
+  it.each(["table", "json", "yaml"])("drives no terminal through -o=%s", async (output) => {
+    const status = fc.constantFrom(200, 200, 200, 400, 401, 500);
+    let good = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...COMMANDS), status, body, async (command, code, answer) => {
+        said = { status: code, body: JSON.stringify(answer) ?? "" };
+        const stop = new AbortController();
+        const run = await rollcall([...command.split(" "), coordinator.flag, `-o=${output}`], {
+          stdin: "kind: A\n",
+          // Following ends with the first event; what is none ends it too.
+          ...(command.endsWith("--follow") ? { stop: stop.signal, onOut: () => stop.abort() } : {}),
+        });
+        if (run.code === 0) good++;
+        expect(
+          output === "yaml" ? run.out.replaceAll(/[\u2028-\u202e\u2066-\u2069]/g, "") : run.out,
+        ).not.toMatch(OBEYED);
+        expect(run.err).not.toMatch(OBEYED);
+        expect([0, 1, 2]).toContain(run.code);
+        if (run.code === 1) expect(run.err).toMatch(/^rollcall: [^\n]+\n$/);
+        if (run.code === 2) expect(run.err).toMatch(/^(rollcall: [^\n]*\n)+$/);
+      }),
+      { numRuns: 250 },
+    );
+    // Otherwise this shows nothing but errors.
+    expect(good).toBeGreaterThan(50);
+  });
+
+  it("gives programs what it said, escaped", async () => {
+    const items = [cluster("x", { display_name: "\u001b[31m\u009b2J\u202e", nodes: [node("n\u007f1")] })];
+    said = { body: { items, next: null } };
+    const { out } = await rollcall(["clusters", coordinator.flag, "-o=json"]);
+    expect(out).not.toMatch(OBEYED);
+    expect(JSON.parse(out)).toEqual({ items });
+    const yaml = await rollcall(["clusters", coordinator.flag, "-o=yaml"]);
+    const { parse } = await import("yaml");
+    expect(parse(yaml.out)).toEqual({ items });
+  });
+});
