@@ -4,12 +4,12 @@ import type { Answers } from "./answer.ts";
 import { clusterAnswers } from "./cluster-answers.ts";
 import { eventAnswers } from "./event-answers.ts";
 import type { Streams } from "./event-stream.ts";
-import { shownConfig } from "./hidden.ts";
 import { pageOf, sortedBy } from "./list.ts";
 import { coordinatorMetrics } from "./metrics.ts";
 import { openapi } from "./openapi.ts";
 import type { DiscoveryPage, View } from "./pages.ts";
 import { queued, refusal } from "./refusals.ts";
+import { shownConfig, shownDocument } from "./secrets.ts";
 import { targetGroups } from "./targets.ts";
 import type { ViewOf } from "./views.ts";
 
@@ -101,11 +101,14 @@ function discoveryAnswers(view: View) {
 function settingsAnswers(view: View) {
   const idOf = ({ settings }: StoredSettings) => settings.cluster_id;
   return {
-    settingsList: ({ query }) => pageOf(sortedBy(view.settings(), idOf), query, idOf),
+    settingsList: ({ query }) => {
+      const { items, next } = pageOf(sortedBy(view.settings(), idOf), query, idOf);
+      return { items: items.map(shownSettings), next };
+    },
     settings: ({ params: { id } }) => {
       const found = view.settings().find((one) => idOf(one) === id);
       if (found === undefined) throw noSettings(id);
-      return found;
+      return shownSettings(found);
     },
     removeSettings: async ({ params: { id } }) => {
       if (await view.remove("ClusterSettings", id)) return { removed: id };
@@ -114,9 +117,15 @@ function settingsAnswers(view: View) {
   } satisfies Partial<Answers>;
 }
 
-function shownDiscovery({ settings, run, late_ms, foreign, problems, clusters }: DiscoveryPage) {
+function shownDiscovery(page: DiscoveryPage) {
+  const { settings, run, late_ms, foreign, problems, clusters } = page;
+  const document = shownDocument(page.document);
   const shown = { ...settings, config: shownConfig(settings.config) };
-  return { name: settings.name, settings: shown, run, late_ms, foreign, problems, clusters };
+  return { name: settings.name, settings: shown, document, run, late_ms, foreign, problems, clusters };
+}
+
+function shownSettings({ settings, synthetic, run, document }: StoredSettings) {
+  return { settings, synthetic, run, document: document === null ? null : shownDocument(document) };
 }
 
 function noDiscovery(name: string) {

@@ -16,8 +16,7 @@ export function clusterAnswers(view: View, viewOf: ViewOf) {
     clusters: ({ query: { q, health, ...query } }) => {
       const part = q?.toLowerCase() ?? "";
       const keep = (page: ClusterPage) =>
-        named(page, part) &&
-        (health === undefined || health.includes(viewOf(page)?.health.status ?? "unknown"));
+        named(page, part) && (health === undefined || health.includes(viewOf(page).health));
       const { items, next } = pageOf(view.clusters(), query, idOf, { keep });
       return { items: items.map((page) => item(page, viewOf)), next };
     },

@@ -1,11 +1,12 @@
 /** The coordinator's metrics. Times are seconds, as is usual there. */
+import { Health } from "../core/health.ts";
+import type { ClusterView } from "../core/view.ts";
 import { gauge, type Metric, metricsPage } from "../lib/metrics.ts";
-import { type ClusterView, Health } from "./cluster-view.ts";
 import type { ClusterPage, Counters, TaskPage, View } from "./pages.ts";
 
 /** What they are made of. */
 export type MetricFacts = Pick<View, "name" | "version"> & {
-  readonly clusters: readonly { readonly page: ClusterPage; readonly view: ClusterView | null }[];
+  readonly clusters: readonly { readonly page: ClusterPage; readonly view: ClusterView }[];
   readonly discoveries: number;
   readonly counters: Counters;
   readonly lateness: ReturnType<View["lateness"]>;
@@ -39,16 +40,17 @@ export function coordinatorMetrics(facts: MetricFacts): string {
   ]);
 }
 
-/** What is known of each cluster; of one that was never refreshed only when it runs. */
+/** What is known of each cluster. */
 function clusterMetrics(clusters: MetricFacts["clusters"]): Metric[] {
-  const seen = clusters.flatMap(({ view }) => (view === null ? [] : [view]));
+  // Of one that was never refreshed it is not known what to expect.
+  const seen = clusters.flatMap(({ page, view }) => (page.cluster === null ? [] : [view]));
   const of = (cluster_id: string, labels: Record<string, string> = {}) => ({ cluster_id, ...labels });
   return [
     many(
       "cluster_nodes",
       "Nodes of a cluster: expected, discovered in the inventory, reached, and up.",
       seen.flatMap((view) =>
-        Object.entries(view.nodes).map(([state, value]) => ({
+        Object.entries(view.counts).map(([state, value]) => ({
           labels: of(view.cluster_id, { state }),
           value,
         })),
@@ -58,16 +60,21 @@ function clusterMetrics(clusters: MetricFacts["clusters"]): Metric[] {
       "cluster_health",
       "1 with the health that the cluster has.",
       seen.flatMap((view) =>
-        Health.options.map((status) => ({
+        Health.shape.health.options.map((status) => ({
           labels: of(view.cluster_id, { status }),
-          value: view.health.status === status ? 1 : 0,
+          value: view.health === status ? 1 : 0,
         })),
       ),
     ),
     many(
       "cluster_primaries",
-      "Nodes that say that they lead.",
-      seen.map((view) => ({ labels: of(view.cluster_id), value: view.primaries.length })),
+      "Nodes that say that they are a shard's primary.",
+      seen.flatMap((view) =>
+        view.primaries.map(({ shard, nodes }) => ({
+          labels: of(view.cluster_id, { shard }),
+          value: nodes.length,
+        })),
+      ),
     ),
     many(
       "cluster_lag",

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { EventType } from "../core/events.ts";
-import { Health } from "./cluster-view.ts";
+import { Health } from "../core/health.ts";
 import type { RefusalCode } from "./refusals.ts";
 import * as shapes from "./shapes.ts";
 
@@ -139,9 +139,9 @@ export const routes = {
       health: z
         .string()
         .transform((given) => given.split(","))
-        .pipe(z.array(z.enum([...Health.options, "unknown"])))
+        .pipe(z.array(Health.shape.health))
         .optional()
-        .describe("green, yellow, red or unknown, or several with commas between them"),
+        .describe("green, yellow or red, or several with commas between them"),
     }),
     answer: shapes.Clusters,
     refusals: [],

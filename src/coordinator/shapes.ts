@@ -4,7 +4,7 @@ import { AgentInfo, AgentStatus, Identity, NodeMarks, Report, ShardFact } from "
 import { Event } from "../core/events.ts";
 import { InventoryNode } from "../core/inventory.ts";
 import { ClusterSettings, DiscoverySettings } from "../core/settings.ts";
-import { ClusterView } from "./cluster-view.ts";
+import { ClusterView } from "../core/view.ts";
 
 /** Every error. `problems`: where a whole text is refused, all that is wrong with it, one line each. */
 export const Problem = z.strictObject({
@@ -36,10 +36,14 @@ export const Asked = z.strictObject({ asked: z.enum(["queued", "running"]) });
 /** The ids of the clusters that an accepted listing changed. */
 export const Accepted = z.strictObject({ clusters: z.array(z.string()) });
 
-/** A discovery; what may be a secret in its `config` is `(hidden)`. */
+/** `{apiVersion, kind, metadata, spec}` as it was applied, without secrets. */
+const Document = z.record(z.string(), z.unknown());
+
+/** A discovery, without the secrets in its `config`. */
 export const Discovery = z.strictObject({
   name: z.string(),
   settings: DiscoverySettings,
+  document: Document,
   run: Run.nullable(),
   late_ms: z.number(),
   foreign: z.array(z.string()),
@@ -47,7 +51,7 @@ export const Discovery = z.strictObject({
   clusters: z.array(z.string()),
 });
 
-/** A cluster in a list. `view`: null until the first refresh. `version` and `seq`: 0 until then. */
+/** A cluster. `version` and `seq`: 0 until its first refresh. */
 export const ClusterItem = z.strictObject({
   cluster_id: z.string(),
   enabled: z.boolean(),
@@ -57,7 +61,7 @@ export const ClusterItem = z.strictObject({
   run: Run.nullable(),
   version: z.int(),
   seq: z.int(),
-  view: ClusterView.nullable(),
+  view: ClusterView,
 });
 
 /** A cluster by itself: also how it is treated. */
@@ -91,12 +95,12 @@ export const RefreshReport = z.strictObject({
   decisions: z.array(z.strictObject({ code: z.string(), message: z.string(), node: z.string().nullable() })),
 });
 
-/** The settings of a cluster. `synthetic`: nobody applied them. `document`: as it was applied. */
+/** The settings of a cluster. `synthetic`: nobody applied them. `document`: null then. */
 export const Settings = z.strictObject({
   settings: ClusterSettings,
   synthetic: z.boolean(),
   run: Run.nullable(),
-  document: z.string().nullable(),
+  document: Document.nullable(),
 });
 
 export const Task = z.strictObject({

@@ -345,7 +345,7 @@ spec: {backend: http, enabled: true, interval: 10, method: GET, url: 'http://hos
       spec: { config: { token_file: "/etc/token", tls_config: { ca_file: "ca.pem" }, prefix: "prod" } },
     });
     expect(await problems(JSON.stringify(shown))).toEqual([
-      "document 1, DiscoverySettings prod: spec.config.basic_auth: stands for a secret that is not shown; write the secret itself",
+      "document 1, DiscoverySettings prod: spec.config.basic_auth.password: stands for a secret that is not shown; write the secret itself",
     ]);
   });
 
