@@ -1,5 +1,6 @@
 /** The answers about clusters, their nodes and their refreshes. */
 import type { RefreshReport } from "../core/report.ts";
+import type { ClusterView, NodeView } from "../core/view.ts";
 import type { Answers } from "./answer.ts";
 import { pageOf, sortedBy } from "./list.ts";
 import type { ClusterPage, View } from "./pages.ts";
@@ -18,15 +19,15 @@ export function clusterAnswers(view: View, viewOf: ViewOf) {
       const keep = (page: ClusterPage) =>
         named(page, part) && (health === undefined || health.includes(viewOf(page).health));
       const { items, next } = pageOf(view.clusters(), query, idOf, { keep });
-      return { items: items.map((page) => item(page, viewOf)), next };
+      return { items: items.map((page) => ({ ...stateOf(page), view: summaryOf(viewOf(page)) })), next };
     },
     cluster: ({ params: { id } }) => {
       const page = found(id);
-      return { ...item(page, viewOf), settings: page.settings };
+      return { ...stateOf(page), view: viewOf(page), settings: page.settings };
     },
     nodes: ({ params: { id }, query }) => {
-      const { cluster } = found(id);
-      return pageOf(cluster === null ? [] : nodesOf(cluster), query, (node) => node.agent_addr);
+      const rows = nodesOf(viewOf(found(id)));
+      return pageOf(sortedBy(rows, addressOf), query, addressOf);
     },
     reports: ({ params: { id }, query }) => {
       found(id);
@@ -49,29 +50,30 @@ function named({ cluster_id, cluster }: ClusterPage, part: string): boolean {
   return [cluster_id, cluster?.facts.display_name ?? ""].some((text) => text.toLowerCase().includes(part));
 }
 
-function item(page: ClusterPage, viewOf: ViewOf) {
-  const { cluster_id, settings, synthetic, refreshing, late_ms, run, cluster } = page;
+/** How a cluster is treated and refreshed. */
+function stateOf({ cluster_id, settings, synthetic, refreshing, late_ms, run, cluster }: ClusterPage) {
   const { version, seq } = cluster ?? { version: 0, seq: 0 };
-  const { enabled } = settings;
-  return { cluster_id, enabled, synthetic, refreshing, late_ms, run, version, seq, view: viewOf(page) };
+  return { cluster_id, enabled: settings.enabled, synthetic, refreshing, late_ms, run, version, seq };
 }
 
-/** Everything that the inventory lists and everything that was asked, by address. */
-function nodesOf({ facts, marks }: NonNullable<ClusterPage["cluster"]>) {
-  const listed = new Map(facts.inventory.map((node) => [node.agent_addr, node]));
-  const asked = new Map(facts.nodes.map((node) => [node.agent_addr, node]));
-  const addresses = sortedBy([...new Set([...listed.keys(), ...asked.keys()])], (address) => address);
-  return addresses.map((agent_addr) => {
-    const node = asked.get(agent_addr);
-    return {
-      agent_addr,
-      listed: listed.get(agent_addr) ?? null,
-      agent: node?.agent ?? null,
-      info: node?.info ?? null,
-      identity: node?.identity ?? null,
-      report: node?.report ?? null,
-      shards: node?.shards ?? [],
-      marks: marks.nodes[agent_addr] ?? null,
-    };
-  });
+function summaryOf({ nodes, members, lag, ...summary }: ClusterView) {
+  return summary;
+}
+
+type NodeRow = Omit<NodeView, "agent"> & { readonly agent: NodeView["agent"] | null };
+
+/** Everything that was asked, and what the inventory lists beside it. */
+function nodesOf({ nodes, members }: ClusterView): NodeRow[] {
+  const asked = new Set(nodes.map(addressOf));
+  const unasked = members.inventory.filter((listed) => !asked.has(listed.agent_addr));
+  return [...nodes, ...unasked.map((listed) => ({ ...NOT_ASKED, ...listed }))];
+}
+
+const NOT_ASKED: Omit<NodeRow, "agent_addr" | "node_id"> = {
+  ...{ listed: true, stale: false, leader: false, agent: null, info: null, incarnation: null },
+  ...{ report: null, shards: [], problem: null, misses: 0, seen_at: null },
+};
+
+function addressOf(node: { readonly agent_addr: string }): string {
+  return node.agent_addr;
 }

@@ -1,10 +1,9 @@
 /** The shapes of the coordinator's answers. What is said over HTTP parses with these, and /openapi.json is made of them. */
 import * as z from "zod";
-import { AgentInfo, AgentStatus, Identity, NodeMarks, Report, ShardFact } from "../core/cluster.ts";
+import { AgentStatus } from "../core/cluster.ts";
 import { Event } from "../core/events.ts";
-import { InventoryNode } from "../core/inventory.ts";
 import { ClusterSettings, DiscoverySettings } from "../core/settings.ts";
-import { ClusterView } from "../core/view.ts";
+import { ClusterView, NodeView } from "../core/view.ts";
 
 /** Every error. `problems`: where a whole text is refused, all that is wrong with it, one line each. */
 export const Problem = z.strictObject({
@@ -51,7 +50,10 @@ export const Discovery = z.strictObject({
   clusters: z.array(z.string()),
 });
 
-/** A cluster. `version` and `seq`: 0 until its first refresh. */
+/** What a list has of a cluster's view: the parts that do not grow with its nodes. */
+export const ClusterSummary = ClusterView.omit({ nodes: true, members: true, lag: true });
+
+/** A cluster in a list. `version` and `seq`: 0 until its first refresh. */
 export const ClusterItem = z.strictObject({
   cluster_id: z.string(),
   enabled: z.boolean(),
@@ -61,23 +63,14 @@ export const ClusterItem = z.strictObject({
   run: Run.nullable(),
   version: z.int(),
   seq: z.int(),
-  view: ClusterView,
+  view: ClusterSummary,
 });
 
-/** A cluster by itself: also how it is treated. */
-export const ClusterDetail = z.strictObject({ ...ClusterItem.shape, settings: ClusterSettings });
+/** A cluster by itself: the whole view, and how it is treated. */
+export const ClusterDetail = ClusterItem.extend({ view: ClusterView, settings: ClusterSettings });
 
-/** A node. `listed`: as the inventory has it; null: it has it no more. `agent`: null where nobody has asked yet. */
-export const Node = z.strictObject({
-  agent_addr: z.string(),
-  listed: InventoryNode.nullable(),
-  agent: AgentStatus.nullable(),
-  info: AgentInfo.nullable(),
-  identity: Identity.nullable(),
-  report: Report.nullable(),
-  shards: z.array(ShardFact),
-  marks: NodeMarks.nullable(),
-});
+/** A node as in a cluster's view, or one that was not asked yet: without `agent`. */
+export const Node = NodeView.extend({ agent: AgentStatus.nullable() });
 
 /** How one refresh went. */
 export const RefreshReport = z.strictObject({
@@ -130,7 +123,19 @@ export const Events = pageOf(Event);
 
 /** Those that have a name in /openapi.json. */
 export const named = {
-  ...{ Problem, Run, Applied, Removed, Asked, Accepted, Discovery, Discoveries, ClusterView, ClusterItem },
+  ...{
+    Problem,
+    Run,
+    Applied,
+    Removed,
+    Asked,
+    Accepted,
+    Discovery,
+    Discoveries,
+    ClusterView,
+    ClusterSummary,
+    ClusterItem,
+  },
   ...{ ClusterDetail, Clusters, Node, Nodes, RefreshReport, RefreshReports, ClusterSettings, Settings },
   ...{ SettingsList, Task, Tasks, Event, Events, TargetGroups },
 };
