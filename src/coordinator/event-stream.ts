@@ -145,6 +145,7 @@ function body({ feed, clock, over, failed, signal }: Body): ReadableStream<Uint8
   };
   // Whoever reads nothing asks for nothing either: the place of a stream is free as soon as the connection ends.
   either.addEventListener("abort", over, { once: true });
+  if (either.aborted) over();
   return new ReadableStream({
     start(controller) {
       // The head of the answer goes out at once, not with the first event.
