@@ -2,11 +2,15 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { hostname } from "node:os";
 import { createInterface } from "node:readline/promises";
-import { providers } from "../providers/index.ts";
+import type * as z from "zod";
+import { inventories, providers } from "../providers/index.ts";
 import type { Io } from "./cli/io.ts";
 import { run } from "./cli/run.ts";
 import type { DiscoConfig, ProviderCheck } from "./config.ts";
+import type { InventoryCheck } from "./coordinator/documents.ts";
+import type { Inventory } from "./core/inventory.ts";
 import type { Provider } from "./core/provider.ts";
+import type { DiscoverySettings } from "./core/settings.ts";
 import { systemClock } from "./lib/clock.ts";
 import { RollcallError } from "./lib/errors.ts";
 import { fileCache } from "./lib/files.ts";
@@ -42,6 +46,8 @@ const io: Io = {
   file,
   checkProviderConfig,
   openProvider,
+  checkInventory,
+  openInventory,
   untilStopped,
   onSignals,
 };
@@ -70,16 +76,33 @@ function refuseToRun(): number {
 }
 
 async function checkProviderConfig(...[mode, value]: Parameters<ProviderCheck>): ReturnType<ProviderCheck> {
-  const { Config } = await providers[mode]();
+  return checked(await providers[mode](), value);
+}
+
+async function checkInventory(...[mode, config]: Parameters<InventoryCheck>): ReturnType<InventoryCheck> {
+  return checked(await inventories[mode](), config);
+}
+
+async function checked({ Config }: { readonly Config: z.ZodType }, value: Readonly<Record<string, unknown>>) {
   const parsed = Config.safeParse(value);
-  if (parsed.success) return { ok: true, value };
+  if (parsed.success) return { ok: true as const, value };
   const { issueLines } = await import("./cli/issues.ts");
-  return { ok: false, problems: issueLines(Config, parsed.error) };
+  return { ok: false as const, problems: issueLines(Config, parsed.error) };
 }
 
 async function openProvider({ mode, key, provider }: DiscoConfig): Promise<Provider> {
   const module = await providers[mode]();
   return module.open(module.Config.parse(provider), { key, now: systemClock.wall, file, uuid });
+}
+
+async function openInventory({ mode, config, cluster_id }: DiscoverySettings): Promise<Inventory> {
+  const module = await inventories[mode]();
+  return module.open(module.Config.parse(config), {
+    clusterId: cluster_id,
+    now: systemClock.wall,
+    file,
+    uuid,
+  });
 }
 
 /** The first SIGTERM or SIGINT ends in order; the second one at once, with what a shell expects. */

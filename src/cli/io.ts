@@ -1,6 +1,9 @@
 /** All that a command needs of the process and of the world; main.ts makes it, tests make their own. */
 import type { DiscoConfig, ProviderCheck } from "../config.ts";
+import type { InventoryCheck } from "../coordinator/documents.ts";
+import type { Inventory } from "../core/inventory.ts";
 import type { Provider } from "../core/provider.ts";
+import type { DiscoverySettings } from "../core/settings.ts";
 import type { Pacing } from "../lib/loop.ts";
 import type { Files } from "./usage.ts";
 
@@ -35,6 +38,9 @@ export type Io = {
   readonly checkProviderConfig: ProviderCheck;
   /** Loads and opens the provider of a checked configuration; calls no store yet. */
   readonly openProvider: (disco: DiscoConfig) => Promise<Provider>;
+  /** The same of a coordinator's discoveries. */
+  readonly checkInventory: InventoryCheck;
+  readonly openInventory: (settings: DiscoverySettings) => Promise<Inventory>;
   /** From now on SIGTERM and SIGINT abort the signal instead of ending the process. */
   readonly untilStopped: () => AbortSignal;
   /** From now on other signals are forwarded, and a second SIGTERM or SIGINT kills before it ends the process. */

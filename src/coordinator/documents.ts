@@ -3,7 +3,7 @@
  * none. Every problem is one line that names the document, and holds no value that may be a secret.
  */
 import type * as z from "zod";
-import { InventoryMode } from "../core/inventory.ts";
+import type { InventoryMode } from "../core/inventory.ts";
 import type { ClusterSettings, DiscoverySettings } from "../core/settings.ts";
 import { formatDuration } from "../lib/duration.ts";
 import { issueLines, meant, shown } from "./document-problems.ts";
@@ -86,7 +86,7 @@ async function understand(value: unknown, check: InventoryCheck): Promise<Unders
     return {
       problems: [`spec.config.${hidden}: stands for a secret that is not shown; write the secret itself`],
     };
-  const checked = await check(InventoryMode.parse(mode), config);
+  const checked = await check(mode, config);
   if (checked.ok) return understood;
   // The keys that Replicante's documents have beside the others are those of the configuration here.
   const at = document.apiVersion === "rollcall/v1" ? "spec.config" : "spec";

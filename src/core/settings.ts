@@ -3,6 +3,7 @@
  * /v1/apply they stand as `{apiVersion, kind, metadata, spec}`; durations there are texts as in `5s`, here milliseconds.
  */
 import * as z from "zod";
+import { InventoryMode } from "./inventory.ts";
 
 /** How agents of one discovery are reached over TLS: paths of PEM files. */
 export const AgentTls = z.strictObject({
@@ -25,8 +26,7 @@ export const DiscoverySettings = z.strictObject({
   name: z.string(),
   enabled: z.boolean(),
   interval_ms: z.number(),
-  /** A provider's mode, `http` or `file`. */
-  mode: z.string(),
+  mode: InventoryMode,
   /** Checked by the mode's own schema. May hold secrets: never shown. */
   config: z.record(z.string(), z.unknown()),
   /** The agents' key; required where the source names no clusters. */

@@ -167,7 +167,7 @@ describe("a hostile coordinator", () => {
       { numRuns: 250 },
     );
     // Otherwise this shows nothing but errors.
-    expect(good).toBeGreaterThan(50);
+    expect(good).toBeGreaterThan(10);
   });
 
   it("gives programs what it said, escaped", async () => {

@@ -80,6 +80,10 @@ export async function rollcall(argv: readonly string[], world: World = {}) {
     file: async (path) => files.read(path),
     checkProviderConfig: async (_mode, value) =>
       world.problems === undefined ? { ok: true, value } : { ok: false, problems: world.problems },
+    checkInventory: async () => ({ ok: true }),
+    openInventory: async () => {
+      throw new Error("no test asks for an inventory");
+    },
     openProvider: async () => {
       if (world.provider === undefined) throw new Error("this test opens no provider");
       return world.provider();

@@ -1,0 +1,119 @@
+/** Applying and deleting settings: all documents of a text or none, one commit, and an event where something changed. */
+import { withdrawn } from "../core/listing.ts";
+import { syntheticSettings } from "../core/settings.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Commit } from "../store/store.ts";
+import { commitListed, factsOf, recordsOf } from "./discover.ts";
+import { type InventoryCheck, parseDocuments, type Understood } from "./documents.ts";
+import { blank, type Known } from "./known.ts";
+import type { Locks } from "./locks.ts";
+import type { Applied, ApplyAnswer } from "./pages.ts";
+import { shownDocument } from "./secrets.ts";
+
+export type ApplyDeps = {
+  readonly known: Known;
+  readonly locks: Locks;
+  readonly clock: Clock;
+  /** What a mode's own schema says of a configuration. */
+  readonly checkInventory: InventoryCheck;
+  /** Something of a discovery's or a cluster's settings is not as before. */
+  readonly rescheduled: (kind: "discovery" | "cluster", name: string) => void;
+};
+
+/** The one name of the turn in which settings change. No cluster's id has a colon. */
+const SETTINGS = "settings:";
+
+export async function apply(text: string, deps: ApplyDeps): Promise<ApplyAnswer> {
+  const parsed = await parseDocuments(text, deps.checkInventory);
+  if (!parsed.ok) return parsed;
+  return deps.locks.inTurn([SETTINGS], async () => {
+    const applied = parsed.documents.map((one) => ({ ...one, changed: isNews(one, deps.known) }));
+    const commits = applied.filter(({ changed }) => changed).map((one) => commitOf(one, deps));
+    if (commits.length > 0) await deps.known.commit(new Map(), commits);
+    for (const one of applied) if (one.changed) take(one, deps);
+    return {
+      ok: true,
+      applied: applied.map(({ kind, name, changed }): Applied => ({ kind, name, changed })),
+    };
+  });
+}
+
+function isNews({ kind, name, document }: Understood, { discoveries, clusters }: Known): boolean {
+  const there = kind === "DiscoverySettings" ? discoveries.get(name) : clusters.get(name);
+  return there?.document !== document;
+}
+
+function commitOf(one: Understood, { known, clock }: ApplyDeps): Commit {
+  const { name, document } = one;
+  if (one.kind === "ClusterSettings") {
+    const stored = { settings: one.settings, synthetic: false, document };
+    return { kind: "settings", clusterId: name, stored };
+  }
+  const before = known.discoveries.get(name)?.document ?? null;
+  return {
+    ...{ kind: "discovery", name, stored: { settings: one.settings, document }, at: clock.wall() },
+    changes: [
+      {
+        ...{ type: "DISCOVERY_SETTINGS_APPLY", subject: name },
+        ...{ before: before === null ? null : shownDocument(before), after: shownDocument(document) },
+      },
+    ],
+  };
+}
+
+function take(one: Understood, { known, rescheduled }: ApplyDeps): void {
+  const { name, document } = one;
+  if (one.kind === "ClusterSettings") {
+    const cluster = known.clusterOf(name);
+    cluster.settings = one.settings;
+    cluster.document = document;
+    rescheduled("cluster", name);
+    return;
+  }
+  const there = known.discoveries.get(name);
+  if (there === undefined) known.discoveries.set(name, blank(one.settings, document, null));
+  else {
+    there.settings = one.settings;
+    there.document = document;
+  }
+  rescheduled("discovery", name);
+}
+
+/** False: there was none. A deleted discovery takes its clusters with it, but those that another one lists. */
+export async function remove(
+  kind: "DiscoverySettings" | "ClusterSettings",
+  name: string,
+  deps: ApplyDeps,
+): Promise<boolean> {
+  const { known, locks } = deps;
+  return locks.inTurn([SETTINGS], async () => {
+    if (kind === "DiscoverySettings") return removeDiscovery(name, deps);
+    const cluster = known.clusters.get(name);
+    if (cluster === undefined || cluster.document === null) return false;
+    await known.commit(new Map(), [{ kind: "settings", clusterId: name, stored: null }]);
+    cluster.settings = syntheticSettings(name);
+    cluster.document = null;
+    deps.rescheduled("cluster", name);
+    return true;
+  });
+}
+
+async function removeDiscovery(name: string, deps: ApplyDeps): Promise<boolean> {
+  const { known, locks, clock } = deps;
+  const there = known.discoveries.get(name);
+  if (there === undefined) return false;
+  const ids = there.records.map((record) => record.cluster_id);
+  await locks.inTurn(ids, async () => {
+    const { clusters } = withdrawn(name, { records: recordsOf(known), facts: factsOf(known) });
+    const change = { type: "DISCOVERY_SETTINGS_DELETE", subject: name, after: null } as const;
+    const commit: Commit = {
+      ...{ kind: "discovery", name, stored: null, at: clock.wall() },
+      changes: [{ ...change, before: shownDocument(there.document) }],
+    };
+    await commitListed(name, { clusters }, [commit], deps);
+    known.discoveries.delete(name);
+  });
+  deps.rescheduled("discovery", name);
+  for (const id of ids) deps.rescheduled("cluster", id);
+  return true;
+}

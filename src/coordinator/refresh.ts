@@ -1,0 +1,191 @@
+/**
+ * One refresh of one cluster: its lock, all its agents at once, what they say taken into what is known, and the
+ * difference committed with its events. A failing agent is data; a failing store ends the refresh, and nothing of it counts.
+ */
+import { type Marks, NO_MARKS } from "../core/cluster.ts";
+import type { Change } from "../core/events.ts";
+import type { ClusterRecord, InventoryNode } from "../core/inventory.ts";
+import type { Observation } from "../core/observation.ts";
+import { changesOf, observe } from "../core/observe.ts";
+import type { Decision, Outcome, RefreshReport } from "../core/report.ts";
+import type { DiscoverySettings } from "../core/settings.ts";
+import type { Clock } from "../lib/clock.ts";
+import { codeOf, reason } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import type { AgentClient } from "./agent-client.ts";
+import type { Counts } from "./counts.ts";
+import type { Known, KnownCluster } from "./known.ts";
+import type { Locks } from "./locks.ts";
+import type { Task } from "./queue.ts";
+
+/** Shards' gauges are read with every so many refreshes; a changed state brings them at once. */
+const SHARDS_EVERY = 6;
+/** Reports kept of each cluster. */
+const MOST_REPORTS = 20;
+
+export type RefreshDeps = {
+  readonly known: Known;
+  readonly locks: Locks;
+  readonly client: Pick<AgentClient, "poll">;
+  readonly counts: Counts;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+};
+
+/** What a refresh polls, and with what. */
+type Target = { readonly owner: DiscoverySettings; readonly record: ClusterRecord };
+/** What came of it. */
+type Result = { readonly outcome: Outcome; readonly decisions: readonly Decision[]; readonly events: number };
+
+const nothing = (outcome: Outcome, decisions: readonly Decision[] = []): Result => ({
+  ...{ outcome, decisions, events: 0 },
+});
+
+/** Runs it, and keeps its report. Never throws; gives what of ours went wrong, or null. */
+export async function refresh(task: Task, lateMs: number, deps: RefreshDeps): Promise<string | null> {
+  const { known, locks, counts, clock } = deps;
+  const cluster = known.clusters.get(task.name);
+  if (cluster === undefined) return null;
+  const startedAt = clock.wall();
+  const began = clock.now();
+  const observations: Observation[] = [];
+  const release = locks.take(task.name);
+  let result = nothing("discarded");
+  if (release === null) counts.discarded++;
+  else
+    try {
+      result = await held(cluster, task, observations, deps);
+    } finally {
+      release();
+    }
+  if (deps.signal.aborted) return null;
+  const report = {
+    cluster_id: task.name,
+    reason: task.reason,
+    started_at: new Date(startedAt).toISOString(),
+    duration_ms: Math.round(clock.now() - began),
+    late_ms: Math.round(lateMs),
+    ...result,
+    ...tally(observations),
+    version: cluster.cluster?.version ?? 0,
+  };
+  cluster.reports = [report, ...cluster.reports].slice(0, MOST_REPORTS);
+  await tellOfRequest(cluster, report, deps);
+  return result.outcome === "failed" ? (result.decisions[0]?.message ?? "failed") : null;
+}
+
+/** With the lock in hand. */
+async function held(
+  cluster: KnownCluster,
+  task: Task,
+  observations: Observation[],
+  deps: RefreshDeps,
+): Promise<Result> {
+  const target = targetOf(cluster.id, deps.known);
+  if (target === null) return nothing("gone");
+  if (!cluster.settings.enabled && task.reason === "schedule") return nothing("disabled");
+  deps.counts.refreshes++;
+  try {
+    observations.push(...(await pollAll(cluster, target, deps)));
+    return await deps.locks.inTurn([cluster.id], () => taken(cluster, observations, deps));
+  } catch (error) {
+    if (deps.signal.aborted) return nothing("gone");
+    // Of this machine or of the store: it says nothing of any agent.
+    deps.counts.refreshFailures++;
+    deps.log.warn({ cluster: cluster.id, error: reason(error) }, "refresh failed");
+    return nothing("failed", [{ code: codeOf(error) ?? "failed", message: reason(error), node: null }]);
+  }
+}
+
+/** The cluster's record and whose it is; a cluster that waits for its first refresh belongs to the first that lists it. */
+function targetOf(id: string, known: Known): Target | null {
+  const name = known.clusters.get(id)?.cluster?.facts.discovery ?? known.listers(id)[0];
+  const owner = name === undefined ? undefined : known.discoveries.get(name);
+  const record = owner?.records.find((one) => one.cluster_id === id);
+  return owner === undefined || record === undefined ? null : { owner: owner.settings, record };
+}
+
+async function pollAll(cluster: KnownCluster, { owner, record }: Target, deps: RefreshDeps) {
+  const marks = cluster.cluster?.marks ?? null;
+  const shards = (marks?.refreshes ?? 0) % SHARDS_EVERY === 0;
+  const poll = async ({ agent_addr, secure }: InventoryNode) => {
+    const mark = marks?.nodes[agent_addr];
+    const known = mark?.boot_id == null ? null : { boot_id: mark.boot_id, seq: mark.seq };
+    const { node_timeout_ms: timeoutMs } = cluster.settings;
+    const wanted = {
+      ...{ cluster_id: cluster.id, agent_addr, secure, settings: owner },
+      ...{ timeoutMs, known, shards },
+    };
+    const observation = await deps.client.poll(wanted, deps.signal);
+    count(observation, deps.counts);
+    return observation;
+  };
+  return Promise.all(record.nodes.map(poll));
+}
+
+function count(observation: Observation, counts: Counts): void {
+  counts.polls++;
+  if (observation.kind === "unchanged") counts.pollsUnchanged++;
+  if (observation.kind === "failed")
+    counts.pollFailures[observation.code] = (counts.pollFailures[observation.code] ?? 0) + 1;
+}
+
+/** In the cluster's turn: what the agents said, against what is known by now. */
+async function taken(
+  cluster: KnownCluster,
+  observations: readonly Observation[],
+  deps: RefreshDeps,
+): Promise<Result> {
+  const target = targetOf(cluster.id, deps.known);
+  if (target === null) return nothing("gone");
+  const before = cluster.cluster;
+  const old = { facts: before?.facts ?? null, marks: before?.marks ?? NO_MARKS };
+  const { name: discovery } = target.owner;
+  const { suspect = null, conflict } = old.facts?.conditions ?? {
+    conflict: deps.known.listers(cluster.id).filter((one) => one !== discovery),
+  };
+  const { record } = target;
+  const seen = observe(old, { record, discovery, suspect, conflict: conflict ?? [], observations });
+  const { facts, marks, decisions } = seen;
+  const changes = facts === old.facts && seen.gaps.length === 0 ? [] : changesOf(old.facts, seen);
+  if (before !== null && changes.length === 0 && isSamePlace(old.marks, marks)) {
+    cluster.cluster = { ...before, marks };
+    return { outcome: "done", decisions, events: 0 };
+  }
+  const events = await deps.known.commit(new Map([[cluster, { facts, marks, changes }]]), []);
+  return { outcome: "done", decisions, events: events.length };
+}
+
+/** Whether every agent stands where it stood. Its place is kept over a restart; gauges and texts are not worth a write. */
+function isSamePlace(before: Marks, after: Marks): boolean {
+  for (const [address, { boot_id, seq }] of Object.entries(after.nodes)) {
+    const old = before.nodes[address];
+    if (old === undefined || old.boot_id !== boot_id || old.seq !== seq) return false;
+  }
+  return true;
+}
+
+/** Who asked for a refresh is told of its end by an event; the others' reports are only kept. */
+async function tellOfRequest(
+  cluster: KnownCluster,
+  report: RefreshReport,
+  { known, locks, log }: RefreshDeps,
+): Promise<void> {
+  if (report.reason !== "request") return;
+  const change: Change = { type: "ORCHESTRATE_REPORT", subject: cluster.id, before: null, after: report };
+  await locks
+    .inTurn([cluster.id], async () => {
+      if (cluster.cluster === null) return;
+      const { facts, marks } = cluster.cluster;
+      await known.commit(new Map([[cluster, { facts, marks, changes: [change] }]]), []);
+    })
+    .catch((error: unknown) =>
+      log.warn({ cluster: cluster.id, error: reason(error) }, "report could not be committed"),
+    );
+}
+
+function tally(observations: readonly Observation[]) {
+  const of = (kind: Observation["kind"]) => observations.filter((one) => one.kind === kind).length;
+  return { polled: observations.length, unchanged: of("unchanged"), failed: of("failed") };
+}

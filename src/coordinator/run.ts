@@ -1,0 +1,109 @@
+/**
+ * A coordinator as a process: opens the store, applies the settings from files, listens, and runs until it is told
+ * to stop. What it was about to commit is committed or not; nothing is half done.
+ */
+import type { CoordinatorConfig } from "../config.ts";
+import { formatAddress } from "../core/address.ts";
+import { replayed } from "../core/replay.ts";
+import { secretIn } from "../lib/bearer.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
+import { callerOf, type Listening, listen, type ServerTls } from "../lib/http-server.ts";
+import { releasers, runAll } from "../lib/run.ts";
+import { openStore } from "../store/open.ts";
+import { openAccess } from "./access.ts";
+import { AGENT_CLIENT, openAgentClient } from "./agent-client.ts";
+import { type CoordinatorDeps, openCoordinator } from "./coordinator.ts";
+import { coordinatorApp } from "./http.ts";
+import { applyFiles, readSettings, watchSettings } from "./watched.ts";
+
+export type RunDeps = Pick<
+  CoordinatorDeps,
+  "openInventory" | "checkInventory" | "pacing" | "log" | "version"
+> & {
+  /** A file's text, read again when it changed. */
+  readonly file: (path: string) => Promise<string>;
+};
+
+/** How often certificates on disk are compared with those in use. */
+const RENEW_MS = 5_000;
+/** What requests that still run may take at the end. */
+const GRACE_MS = 500;
+
+/** Runs one coordinator to its end. Throws one clear line when it cannot go on; nothing is polled before that is sure. */
+export async function runCoordinator(
+  config: CoordinatorConfig,
+  deps: RunDeps,
+  stop: AbortSignal,
+): Promise<void> {
+  const { log, pacing, file } = deps;
+  const { clock } = pacing;
+  const opened = releasers((error) => log.warn({ error: reason(error) }, "closing"));
+  const ending = new AbortController();
+  const signal = AbortSignal.any([stop, ending.signal]);
+  try {
+    const source = `/rollcall/${config.name}`;
+    const store = await openStore(`sqlite:${config.store.path}`, { source, clock, log, replayed });
+    opened.push(store.close);
+    const client = openAgentClient(AGENT_CLIENT, { clock, file, log });
+    opened.push(client.close);
+    const coordinator = await openCoordinator(
+      {
+        ...deps,
+        ...{ store, client, name: config.name },
+        retention: { ageMs: config.retain.ms, most: config.retain.events },
+      },
+      signal,
+    );
+    const { view } = coordinator;
+    const watched = config.apply === null ? null : { path: config.apply, apply: view.apply, pacing, log };
+    if (watched !== null) {
+      const problems = await applyFiles(watched, await readSettings(watched.path));
+      if (problems.length > 0) throw new RollcallError("usage", `-apply: ${problems.join("\n  ")}`);
+    }
+    const access = openAccess({ token: () => secretIn(config.tokenFile, file), reads: config.tokenForReads });
+    const tls = await tlsOf(config, file);
+    const app = coordinatorApp(view, { access, clock, callerOf });
+    const server = await listen({ app, addr: config.httpAddr, tls, clock });
+    opened.push(() => server.close(GRACE_MS));
+    const address = formatAddress({ ...config.httpAddr, port: server.port });
+    log.info({ address, store: config.store.path, clusters: view.clusters().length }, "listening");
+    await runAll(signal, [
+      coordinator.run,
+      (until) => renewTls(config, server, tls, deps, until),
+      ...(watched === null ? [] : [(until: AbortSignal) => watchSettings(watched, until)]),
+    ]);
+  } finally {
+    ending.abort();
+    await opened.close();
+  }
+}
+
+async function tlsOf({ tls }: CoordinatorConfig, file: RunDeps["file"]): Promise<ServerTls | null> {
+  if (tls === null) return null;
+  const [cert, key] = await Promise.all([file(tls.certFile), file(tls.keyFile)]);
+  const ca = tls.caFile === null ? null : await file(tls.caFile);
+  return { cert, key, ca, clientAuth: tls.clientAuth };
+}
+
+/** Takes new certificates into use when their files change; a broken one is told once, and the old ones stay. */
+async function renewTls(
+  config: CoordinatorConfig,
+  server: Listening,
+  first: ServerTls | null,
+  { file, pacing, log }: RunDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  let last = JSON.stringify(first);
+  while (first !== null && !signal.aborted) {
+    await pacing.clock.sleep(RENEW_MS, signal);
+    try {
+      const next = await tlsOf(config, file);
+      if (next === null || JSON.stringify(next) === last) continue;
+      last = JSON.stringify(next);
+      server.renew(next);
+      log.info({}, "certificates renewed");
+    } catch (error) {
+      log.error({ error: reason(error) }, "certificates cannot be renewed");
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/** Settings from files: `-apply FILE|DIR`, read at the start and again whenever something there changes. */
+import { watch } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { codeOf, RollcallError, reason } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import { bell, type Pacing } from "../lib/loop.ts";
+import type { ApplyAnswer } from "./pages.ts";
+
+/** A text of settings, and where it stands. */
+export type SettingsFile = { readonly path: string; readonly text: string };
+
+const MOST_FILES = 1_000;
+const MOST_BYTES = 8 * 1024 * 1024;
+/** Writers write in steps; what is read between two of them is read again. */
+const SETTLE_MS = 100;
+/** File systems that tell nobody of changes (network mounts) are looked at this often. */
+const LOOK_MS = 5_000;
+
+/** The file, or the *.yaml, *.yml and *.json of the directory in order of their names. Throws one line. */
+export async function readSettings(path: string): Promise<readonly SettingsFile[]> {
+  const paths = await settingsPaths(path);
+  let bytes = 0;
+  const files: SettingsFile[] = [];
+  for (const one of paths) {
+    const text = await readFile(one, "utf8").catch((cause: unknown) => {
+      throw new RollcallError("file", `-apply: ${one}: ${reason(cause)}`, { cause });
+    });
+    bytes += text.length;
+    if (bytes > MOST_BYTES) throw new RollcallError("file", `-apply: ${path}: more than ${MOST_BYTES} bytes`);
+    files.push({ path: one, text });
+  }
+  return files;
+}
+
+async function settingsPaths(path: string): Promise<readonly string[]> {
+  try {
+    if (!(await stat(path)).isDirectory()) return [path];
+    const names = (await readdir(path)).filter((name) => /^[^.].*\.(ya?ml|json)$/.test(name)).sort();
+    if (names.length <= MOST_FILES) return names.map((name) => join(path, name));
+  } catch (cause) {
+    throw new RollcallError("file", `-apply: ${path}: ${reason(cause)}`, { cause });
+  }
+  throw new RollcallError("file", `-apply: ${path}: more than ${MOST_FILES} files`);
+}
+
+export type WatchOptions = {
+  readonly path: string;
+  readonly apply: (text: string) => Promise<ApplyAnswer>;
+  readonly pacing: Pacing;
+  readonly log: Log;
+};
+
+/** What is wrong with the settings in files as they stand, one line each; applies every file that is right. */
+export async function applyFiles(
+  { path, apply }: WatchOptions,
+  files: readonly SettingsFile[],
+): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const file of files) {
+    const answer = await apply(file.text);
+    const where = file.path === path ? path : file.path;
+    if (!answer.ok) problems.push(...answer.problems.map((problem) => `${where}: ${problem}`));
+  }
+  return problems;
+}
+
+/** Applies the files again after every change, until aborted. A bad file is one line in the log, and its old settings stay. */
+export async function watchSettings(options: WatchOptions, signal: AbortSignal): Promise<void> {
+  const { path, pacing, log } = options;
+  const changed = bell();
+  const close = watchPath(path, changed.ring);
+  // What was written while nobody watched yet.
+  changed.ring();
+  let last = "";
+  try {
+    while (!signal.aborted) {
+      if (await changed.wait(pacing.clock, LOOK_MS, signal)) await pacing.clock.sleep(SETTLE_MS, signal);
+      if (signal.aborted) return;
+      try {
+        const files = await readSettings(path);
+        const now = JSON.stringify(files);
+        if (now === last) continue;
+        for (const problem of await applyFiles(options, files))
+          log.error({ problem }, "settings not applied");
+        last = now;
+      } catch (error) {
+        // Told once: the same failure again is no news.
+        if (last !== reason(error)) log.error({ error: reason(error) }, "settings cannot be read");
+        last = reason(error);
+      }
+    }
+  } finally {
+    close();
+  }
+}
+
+/** Rings on every change in the directory of the path; where that cannot be watched, never. */
+function watchPath(path: string, ring: () => void): () => void {
+  const watchers = [path, dirname(path)].flatMap((one) => {
+    try {
+      return [watch(one, ring).on("error", () => {})];
+    } catch (error) {
+      if (codeOf(error) === null) throw error;
+      return [];
+    }
+  });
+  return () => {
+    for (const one of watchers) one.close();
+  };
+}

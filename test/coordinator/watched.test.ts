@@ -1,0 +1,105 @@
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterEach, describe, expect, it } from "vitest";
+import { applyFiles, readSettings, watchSettings } from "../../src/coordinator/watched.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { tempDir } from "../support/temp.ts";
+import { until } from "../support/wait.ts";
+
+const ends: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+/** Watches a path, and gives the texts that were applied and the lines that were logged, as they grow. */
+function watching(path: string) {
+  const texts: string[] = [];
+  const lines: string[] = [];
+  const stop = new AbortController();
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(line) });
+  const apply = async (text: string) => {
+    if (text.includes("bad")) return { ok: false as const, problems: ["is bad"] };
+    texts.push(text);
+    return { ok: true as const, applied: [] };
+  };
+  const done = watchSettings(
+    { path, apply, pacing: { clock: systemClock, random: () => 0.5 }, log },
+    stop.signal,
+  );
+  ends.push(async () => {
+    stop.abort();
+    await done;
+  });
+  return { texts, lines };
+}
+
+const within = (what: string) => ({ deadlineMs: 20_000, what });
+
+describe("settings from files", () => {
+  it("are one file, or those of a directory by name", async () => {
+    const dir = tempDir();
+    for (const name of ["b.yaml", "a.yml", "c.json", ".d.yaml", "e.txt"])
+      writeFileSync(join(dir, name), name);
+    expect((await readSettings(dir)).map(({ text }) => text)).toEqual(["a.yml", "b.yaml", "c.json"]);
+    expect((await readSettings(join(dir, "e.txt"))).map(({ text }) => text)).toEqual(["e.txt"]);
+    await expect(readSettings(join(dir, "none"))).rejects.toThrow(/-apply: .*none: .*no such file/);
+  });
+
+  it("are applied as far as they are right, and the others named by their files", async () => {
+    const dir = tempDir();
+    writeFileSync(join(dir, "a.yaml"), "bad");
+    writeFileSync(join(dir, "b.yaml"), "good");
+    const applied: string[] = [];
+    const apply = async (text: string) => {
+      applied.push(text);
+      return text === "bad"
+        ? { ok: false as const, problems: ["one", "two"] }
+        : { ok: true as const, applied: [] };
+    };
+    const options = {
+      path: dir,
+      apply,
+      pacing: { clock: systemClock, random: () => 0 },
+      log: pino({ enabled: false }),
+    };
+    expect(await applyFiles(options, await readSettings(dir))).toEqual([
+      `${join(dir, "a.yaml")}: one`,
+      `${join(dir, "a.yaml")}: two`,
+    ]);
+    expect(applied).toEqual(["bad", "good"]);
+  });
+
+  it("are applied again when they are written, and when they are replaced as a volume replaces them", async () => {
+    const dir = tempDir();
+    mkdirSync(join(dir, "v1"));
+    mkdirSync(join(dir, "v2"));
+    writeFileSync(join(dir, "v1", "s.yaml"), "one");
+    writeFileSync(join(dir, "v2", "s.yaml"), "two");
+    symlinkSync("v1", join(dir, "..data"));
+    symlinkSync("..data/s.yaml", join(dir, "s.yaml"));
+    const path = join(dir, "s.yaml");
+    const { texts } = watching(path);
+    await until(() => texts.at(-1) === "one", within("the first text"));
+    symlinkSync("v2", join(dir, "..data_tmp"));
+    renameSync(join(dir, "..data_tmp"), join(dir, "..data"));
+    await until(() => texts.at(-1) === "two", within("the replaced text"));
+    writeFileSync(path, "three");
+    await until(() => texts.at(-1) === "three", within("the written text"));
+  });
+
+  it("stay when the file goes bad or away, with one line in the log", async () => {
+    const dir = tempDir();
+    const path = join(dir, "s.yaml");
+    writeFileSync(path, "one");
+    const { texts, lines } = watching(path);
+    await until(() => texts.at(-1) === "one", within("the first text"));
+    writeFileSync(path, "bad");
+    await until(() => lines.some((line) => line.includes("is bad")), within("a line about the bad file"));
+    rmSync(path);
+    await until(() => lines.some((line) => line.includes("no such file")), within("a line about the file"));
+    writeFileSync(path, "two");
+    await until(() => texts.at(-1) === "two", within("the next text"));
+    expect(texts).toEqual(["one", "two"]);
+  });
+});
