@@ -2,6 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { inventories } from "../../providers/index.ts";
+import { issueLines } from "../../src/cli/issues.ts";
 import {
   ClusterDocument,
   DiscoveryDocument,
@@ -108,6 +110,12 @@ describe("documents", () => {
     expect(second?.settings).toEqual(syntheticSettings("prod/orders"));
     const [third] = await understood(cluster({ cluster_id: "orders" }, {}));
     expect(third?.name).toBe("orders");
+  });
+
+  it("may allow more than what is never asked", async () => {
+    const cidrs = ["::/0", "0.0.0.0/0"];
+    const [one] = await understood(discovery({ mode: "http", allow: { cidrs } }));
+    expect(one?.settings).toMatchObject({ allow: { cidrs: ["0.0.0.0/0", "::/0"] } });
   });
 
   it("are Replicante's own, unchanged", async () => {
@@ -233,6 +241,16 @@ spec: {backend: http, enabled: true, interval: 10, method: GET, url: 'http://hos
       'spec.allow.cidrs.0: is "10.0.0.1"; must end in a prefix length from 0 to 32, as in 10.0.0.1/32',
     ],
     [
+      "IPv4 in IPv6's clothes",
+      { ...http, allow: { cidrs: ["::ffff:169.254.0.0/112"] } },
+      'spec.allow.cidrs.0: is "::ffff:169.254.0.0/112"; must be written as an IPv4 range',
+    ],
+    [
+      "a name as a range",
+      { ...http, allow: { cidrs: ["localhost/8"] } },
+      'spec.allow.cidrs.0: is "localhost/8"; must be an address range such as 10.0.0.0/8 or fd00::/8',
+    ],
+    [
       "a port that is none",
       { ...http, allow: { ports: [70_000] } },
       "spec.allow.ports.0: is 70000; must be at most 65535",
@@ -320,6 +338,54 @@ spec: {backend: http, enabled: true, interval: 10, method: GET, url: 'http://hos
       "document 1, DiscoverySettings prod: spec.config: and 2 more",
     ]);
     expect(await problems(discovery({ mode: "http", config: { url: "http://a/" } }), check)).toEqual([]);
+  });
+
+  it("are checked so by the modes that there are", async () => {
+    const check: InventoryCheck = async (mode, config) => {
+      const { Config } = await inventories[mode]();
+      const parsed = Config.safeParse(config);
+      return parsed.success ? { ok: true } : { ok: false, problems: issueLines(Config, parsed.error) };
+    };
+    const valid: readonly (readonly [string, object, string?])[] = [
+      ["http", { url: "http://a/" }],
+      ["file", { path: "clusters.yaml" }],
+      ["consul-kv", { prefix: "prod" }],
+      ["etcd-kv", { prefix: "prod", endpoints: ["a:1"] }],
+      ["disco", { url: "http://a/", id: "orders" }],
+      ["disco", { url: "http://a/" }, "orders"],
+      ["dns", { name: "db.example" }, "orders"],
+      ["dns-srv", { name: "db.example" }, "orders"],
+      ["static", { addresses: ["a:4100"] }, "orders"],
+    ];
+    for (const [mode, config, cluster_id = null] of valid)
+      expect(await problems(discovery({ mode, config, cluster_id }), check)).toEqual([]);
+    const where = "document 1, DiscoverySettings prod: spec.config";
+    expect(await problems(discovery({ mode: "consul-kv", config: { prefx: "hunter2" } }), check)).toEqual([
+      `${where}.prefix: must be what the keys of the clusters begin with, as in prod`,
+      `${where}.prefx: unknown key (did you mean prefix?)`,
+    ]);
+    expect(
+      await problems(discovery({ mode: "http", config: { url: "http://u:hunter2@a/" } }), check),
+    ).toEqual([`${where}.url: must have no user and no fragment`]);
+    const replicante = {
+      backend: "http",
+      interval: 10,
+      url: "host:9876",
+      method: "GET",
+      timeout: 500,
+      body: null,
+    };
+    const document = {
+      apiVersion: "replicante.io/v0",
+      kind: "DiscoverySettings",
+      metadata: { namespace: "default", name: "old" },
+      spec: replicante,
+    };
+    expect(await problems(JSON.stringify(document), check)).toEqual([
+      "document 1, DiscoverySettings old: spec.url: must be an http or https URL",
+    ]);
+    const right = { ...document, spec: { ...replicante, url: "http://host:9876/discover", tls: null } };
+    expect(await problems(JSON.stringify(right), check)).toEqual([]);
   });
 
   it("never show what may be a secret", async () => {

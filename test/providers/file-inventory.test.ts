@@ -1,6 +1,6 @@
 /** Clusters in a file, and files that are not believed. */
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Config } from "../../providers/file.ts";
@@ -116,6 +116,14 @@ describe("the inventory file", () => {
 });
 
 describe("readWhole", () => {
+  it.runIf(existsSync("/proc/self/status"))("refuses a file that grows while it is read", async () => {
+    // It says that it is empty, and is not by the time it is read.
+    await expect(readWhole("/proc/self/status", 1e6)).rejects.toMatchObject({
+      code: "file",
+      message: "read /proc/self/status: is being written",
+    });
+  });
+
   it("refuses more than it may take", async () => {
     writeFileSync(path, "12345");
     expect(await readWhole(path, 5)).toBe("12345");
