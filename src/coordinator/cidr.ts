@@ -8,6 +8,7 @@ const NEVER: readonly Range[] = [
   { address: "169.254.0.0", prefix: 16, called: "link-local" },
   { address: "fe80::", prefix: 10, called: "link-local" },
   { address: "fd00:ec2::254", prefix: 128, called: "a metadata service's" },
+  { address: "fd20:ce::254", prefix: 128, called: "a metadata service's" },
   { address: "100.100.100.200", prefix: 32, called: "a metadata service's" },
   { address: "168.63.129.16", prefix: 32, called: "a metadata service's" },
   { address: "192.0.0.192", prefix: 32, called: "a metadata service's" },
