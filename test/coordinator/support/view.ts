@@ -138,6 +138,8 @@ const COUNTERS: Counters = {
   commits: 4,
 };
 
+type Added = readonly (readonly [cluster: string, type: EventType])[];
+
 /** A log in memory. `keepFrom` forgets what is before a position; `fail` makes every look throw. */
 export function memoryLog() {
   let events: StoredEvent[] = [];
@@ -149,6 +151,30 @@ export function memoryLog() {
     if (fail !== null) throw fail;
   };
   let most = 4;
+  /** Commits events of which nobody is told yet. */
+  const put = (
+    ...added: readonly (readonly [cluster: string, type: EventType])[]
+  ): readonly StoredEvent[] => {
+    const last = events.at(-1)?.position ?? 0;
+    const stored = added.map(([cluster, type], at) => ({
+      position: last + at + 1,
+      event: {
+        specversion: "1.0" as const,
+        id: `${cluster}:${last + at + 1}`,
+        source: "/rollcall/test",
+        type: `rollcall.${type}`,
+        subject: cluster,
+        time: "2026-01-01T00:00:00Z",
+        datacontenttype: "application/json" as const,
+        data: { before: null, after: { n: last + at + 1 } },
+      },
+    }));
+    events = [...events, ...stored];
+    return stored;
+  };
+  const tell = (stored: readonly StoredEvent[]) => {
+    for (const wake of followers) wake(stored);
+  };
   return {
     followers,
     set fail(error: unknown) {
@@ -161,26 +187,10 @@ export function memoryLog() {
     set mostFollowers(count: number) {
       most = count;
     },
+    put,
+    tell,
     /** Commits events, and tells the followers. */
-    add(...added: readonly (readonly [cluster: string, type: EventType])[]): readonly StoredEvent[] {
-      const last = events.at(-1)?.position ?? 0;
-      const stored = added.map(([cluster, type], at) => ({
-        position: last + at + 1,
-        event: {
-          specversion: "1.0" as const,
-          id: `${cluster}:${last + at + 1}`,
-          source: "/rollcall/test",
-          type: `rollcall.${type}`,
-          subject: cluster,
-          time: "2026-01-01T00:00:00Z",
-          datacontenttype: "application/json" as const,
-          data: { before: null, after: { n: last + at + 1 } },
-        },
-      }));
-      events = [...events, ...stored];
-      for (const wake of followers) wake(stored);
-      return stored;
-    },
+    add: (...added: Added) => tell(put(...added)),
     keepFrom(position: number) {
       events = events.filter((one) => one.position >= position);
     },
