@@ -33,6 +33,12 @@ describe("who leads", () => {
     ["who claims it, not who is named in the same term", { b: follows("c", 3) }, "a"],
     ["who led before, of two that claim it in one term", { b: { ...LEADS, term: 3 } }, "a"],
     [
+      "who claims it, not who led before and is still named",
+      { a: lost, b: { ...LEADS, term: 4 }, c: follows("a", 4) },
+      "b",
+    ],
+    ["nobody, where only a silent agent claimed it", { a: null, b: lost, c: lost }, null],
+    [
       "the first, of two that claim it newly",
       { a: lost, b: { ...LEADS, term: 4 }, c: { ...LEADS, term: 4 } },
       "b",
@@ -57,6 +63,11 @@ describe("who leads", () => {
     ["who was known, where no agent answers", { a: null, b: null, c: null }, "a"],
   ])("is %s", (_, reports, leader) => {
     expect(whoLeads(reports)).toBe(leader);
+  });
+
+  it("is who led before, of two that claim it in one term, also when that is not the first", () => {
+    const claims = { ...LEADS, term: 4 };
+    expect(since({ c: claims }, { b: claims }).facts.conditions.leader).toEqual({ node_id: "c" });
   });
 
   it("is not who leads another genesis", () => {
@@ -106,6 +117,7 @@ describe("a primary", () => {
   it("is claimed by two when both are healthy and it lasts", () => {
     const two = { a: LEADS, b: { ...LEADS, term: 4 } };
     expect(since(two, two).facts.conditions.primary_conflict).toEqual(["a", "b"]);
+    expect(since(two, two, two)).toMatchObject({ marks: { pending: {} }, decisions: [] });
     expect(since(two, two, { a: follows("b", 4) }).facts.conditions.primary_conflict).toBeNull();
     const ill = { a: { ...LEADS, status: "unhealthy" }, b: { ...LEADS, term: 4 } } as const;
     expect(since(ill, ill).facts.conditions.primary_conflict).toBeNull();

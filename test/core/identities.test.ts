@@ -93,6 +93,18 @@ describe("a second address of a node", () => {
     ]);
   });
 
+  it("is a duplicate where what the first says is of another time, or is itself not what is listed", () => {
+    const late = run(at("ab", seen("a")), at("ab", unchanged("a", { seq: 99 }), here("a", "b")));
+    expect(agentsOf(late)[1]).toEqual(["b", null, "duplicate"]);
+    const fixed = recordOf("", { nodes: [listed("a", { incarnation: "disk-a" }), listed("b")] });
+    const wiped = { boot_id: "boot-2", incarnation: "disk-2" };
+    const told = { ...refresh([seen("a", wiped), here("a", "b", wiped)]), record: fixed };
+    expect(agentsOf(run(at("ab", seen("a")), told))).toEqual([
+      ["a", "a", "wrong_node"],
+      ["b", null, "duplicate"],
+    ]);
+  });
+
   it("is the later one of two that answer for the first time together", () => {
     expect(agentsOf(run(at("ab", here("x", "b"), here("x", "a"))))).toEqual([
       ["a", "x", "ok"],
@@ -157,6 +169,7 @@ describe("a node that moves", () => {
     const record = recordOf("abcd");
     const last = run(CALM, { ...refresh([here("a", "d", { seq: 6 }), here("x", "a")]), record });
     expect(typesOf(last.changes).slice(1)).toEqual(["NODE_CHANGED a", "AGENT_NEW x", "NODE_NEW x"]);
+    expect(last.marks.nodes["a:4100"]).not.toHaveProperty("earlier");
   });
 
   it("puts out whoever was at its new address and is nowhere now", () => {

@@ -83,6 +83,9 @@ describe("a refresh", () => {
     const leader = { id: "10.0.0.1:4002", addr: "a:4002", api_addr: "", voter: null, reachable: null };
     const last = run(refresh([seen("a"), seen("b", { report: { leader, members: [leader] } })]));
     expect(marksAt(last, "b")).toMatchObject({ leader: "a", database: ["a"] });
+    const nowhere = { ...leader, addr: "" };
+    const blank = run(refresh([seen("a", { addr: "" }), seen("b", { report: { leader: nowhere } })]));
+    expect(marksAt(blank, "b")?.leader).toBe("10.0.0.1:4002");
     const stranger = { ...leader, addr: "z:4002" };
     const other = run(refresh([seen("b", { report: { leader: stranger, members: [stranger] } })]));
     expect(marksAt(other, "b")).toMatchObject({ leader: "10.0.0.1:4002", database: ["10.0.0.1:4002"] });

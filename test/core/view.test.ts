@@ -74,6 +74,15 @@ describe("a view", () => {
     );
   });
 
+  it("has nodes by id, whatever their addresses", () => {
+    const last = run(refresh([seen("z", { agent_addr: "a:4100" }), seen("b"), failed("c")]));
+    expect(view(last).nodes.map(({ node_id, agent_addr }) => node_id ?? agent_addr)).toEqual([
+      "b",
+      "c:4100",
+      "z",
+    ]);
+  });
+
   it("tells two primaries of a shard, and none", () => {
     const two = run(
       refresh([seen("a", { shards: [shard("primary")] }), seen("b", { shards: [shard("primary")] })]),
