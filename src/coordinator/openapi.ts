@@ -1,5 +1,6 @@
 /** `/openapi.json`: OpenAPI 3.1 of the table of routes, made of the very schemas that check. */
 import * as z from "zod";
+import { ClusterDocument, DiscoveryDocument, ReplicanteDocument } from "./document-schemas.ts";
 import { type RefusalCode, refusals } from "./refusals.ts";
 import { type Route, routes } from "./routes.ts";
 import { named } from "./shapes.ts";
@@ -7,6 +8,9 @@ import { named } from "./shapes.ts";
 type Schema = Readonly<Record<string, unknown>>;
 
 const AT = "#/components/schemas/";
+
+/** What may be applied. */
+const documents = { DiscoveryDocument, ClusterDocument, ReplicanteDocument };
 
 /** The document. */
 export function openapi(version: string): Record<string, unknown> {
@@ -67,12 +71,16 @@ function parametersOf(shape: z.ZodObject | undefined, place: "path" | "query"): 
   });
 }
 
+/** Settings are the only bodies there are. */
 function requestBody(description: string): Schema {
-  const text = { schema: { type: "string" } };
+  const one = Object.keys(documents).map((name) => ({ $ref: `${AT}${name}` }));
   return {
     required: true,
     description,
-    content: { "application/yaml": text, "application/json": { schema: {} } },
+    content: {
+      "application/yaml": { schema: { type: "string" } },
+      "application/json": { schema: { anyOf: one } },
+    },
   };
 }
 
@@ -108,7 +116,13 @@ function components(): Schema {
   const registry = z.registry<{ id: string }>();
   for (const [id, shape] of Object.entries<z.ZodType>(named)) registry.add(shape, { id });
   const { schemas } = z.toJSONSchema(registry, { uri: (id) => `${AT}${id}` });
-  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, bare(schema)]));
+  // Documents as they are written, answers as they are read.
+  const written = Object.entries<z.ZodType>(documents).map(([id, shape]): [string, object] => [
+    id,
+    z.toJSONSchema(shape, { io: "input" }),
+  ]);
+  const all: [string, object][] = [...Object.entries(schemas), ...written];
+  return Object.fromEntries(all.map(([id, schema]) => [id, bare(schema)]));
 }
 
 /** Without what only stands in a document of its own. */
