@@ -47,14 +47,13 @@ export function openWriter(options: WriterOptions) {
   let running: Promise<void> | null = null;
   let nextAt = Number.NEGATIVE_INFINITY;
   let closed = false;
+  /** At least a turn of promises, which belongs to those who ask at the same time. */
   const pause = async (): Promise<void> => {
     if (gapMs === null) return;
     const leftMs = Math.max(0, nextAt - clock.now());
     await new Promise<void>((resolve) => void clock.after(leftMs, resolve));
   };
   const run = async (): Promise<void> => {
-    // The first turn belongs to those who ask at the same time.
-    await Promise.resolve();
     while (waiting.length > 0) {
       await pause();
       const from = clock.now();

@@ -90,7 +90,7 @@ function prepareDatabase(database: DatabaseSync): void {
     database.exec("pragma journal_mode = wal");
     database.exec("pragma synchronous = full");
     database.exec(`pragma journal_size_limit = ${WAL_BYTES}`);
-    // Nothing is written by it, but it fails where nothing could be.
+    // Takes the lock now, also on a file that is still empty, and fails where nothing could be written later.
     database.exec("begin immediate; commit");
   } catch (error) {
     if (error instanceof RollcallError) throw error;
