@@ -62,7 +62,7 @@ export function durableContract(name: string, location: () => string): void {
         open.delete(store);
       }
       expect(acknowledged).toBe(5 * ROUNDS);
-    });
+    }, 60_000);
 
     it("lets one coordinator in, and the next when that was killed", async () => {
       const where = location();
@@ -81,7 +81,7 @@ export function durableContract(name: string, location: () => string): void {
       open.delete(child);
       open.add(await openFor(where));
       await expect(openFor(where)).rejects.toMatchObject({ code: "locked" });
-    });
+    }, 60_000);
   });
 }
 

@@ -175,7 +175,7 @@ function retention(openEmpty: OpenEmpty): void {
       }),
       { numRuns: 40 },
     );
-  });
+  }, 60_000);
 }
 
 async function expectReplay(store: Store, id: string, stored: Facts | null): Promise<void> {
