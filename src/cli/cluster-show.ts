@@ -6,7 +6,7 @@ import type { Io } from "./io.ts";
 import { nodeCells, nodeTable, problemOf } from "./nodes.ts";
 import { nodesOf } from "./pages.ts";
 import { clusterOf, nodeOf, read, type ServedCluster, type ServedNode, ServedObject } from "./served.ts";
-import { HEALTH, printValue, type Style, styleOf } from "./shown.ts";
+import { colourOfHealth, printValue, type Style, styleOf } from "./shown.ts";
 import { columns } from "./table.ts";
 import { usageError } from "./usage.ts";
 
@@ -44,8 +44,8 @@ function asLines(cluster: ServedCluster, nodes: readonly ServedNode[], style: St
   ];
   const head = columns(rows, (text, row, column) => {
     if (column === 0) return style("dim", text);
-    const colour = rows[row]?.[0] === "health" ? HEALTH[text] : undefined;
-    return colour === undefined ? text : style([colour, "bold"], text);
+    const colour = rows[row]?.[0] === "health" ? colourOfHealth(text) : null;
+    return colour === null ? text : style([colour, "bold"], text);
   });
   return nodes.length === 0 ? head : `${head}\n${nodeTable([], nodes.map(nodeCells), style)}`;
 }

@@ -5,7 +5,7 @@ import { coordinatorClient } from "./coordinator-configs.ts";
 import type { Io } from "./io.ts";
 import { all } from "./pages.ts";
 import { clusterOf, type ServedCluster } from "./served.ts";
-import { HEALTH, printValue, styleOf } from "./shown.ts";
+import { colourOfHealth, printValue, styleOf } from "./shown.ts";
 import { columns } from "./table.ts";
 
 /** Prints the clusters as a table, or as they came; with -cluster, that one. */
@@ -40,8 +40,8 @@ function tableOf(clusters: readonly ServedCluster[], io: Io): string {
     [["ID", "HEALTH", "NODES", "PRIMARY", "VERSION", "WHY, OR LAST EVENT"], ...rows],
     (text, row, column) => {
       if (row === 0) return style("bold", text);
-      const colour = column === 1 ? HEALTH[text.trim()] : undefined;
-      return colour === undefined ? text : style(colour, text);
+      const colour = column === 1 ? colourOfHealth(text.trim()) : null;
+      return colour === null ? text : style(colour, text);
     },
   );
 }

@@ -7,7 +7,8 @@ import { short } from "./records.ts";
 
 /** A phrase without a full stop; empty where there is nothing to add to the type. */
 export function whatChanged(type: string, before: unknown, after: unknown): string {
-  return WORDS[type]?.(before, after) ?? "";
+  const words = Object.hasOwn(WORDS, type) ? WORDS[type] : undefined;
+  return words?.(before, after) ?? "";
 }
 
 type Words = (before: unknown, after: unknown) => string;
@@ -89,7 +90,7 @@ const AGENT: Readonly<Record<string, string>> = {
 
 function agentState(value: unknown): string {
   const code = textAt(value, "agent", "code") ?? "";
-  return AGENT[code] ?? (code === "ok" ? "" : code);
+  return (Object.hasOwn(AGENT, code) ? AGENT[code] : null) ?? (code === "ok" ? "" : code);
 }
 
 function agentChanged(before: unknown, after: unknown): string {

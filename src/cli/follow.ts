@@ -45,7 +45,12 @@ export async function follow(
   const onData = (messages: readonly SseMessage[], id: string | null) => {
     lastId = id ?? lastId;
     if (messages.length > 0) pause.reset();
-    for (const message of messages) if (isNew(message.id)) onMessage(message);
+    try {
+      for (const message of messages) if (isNew(message.id)) onMessage(message);
+    } catch (error) {
+      // A message that cannot be told is no broken stream, and would come again.
+      throw new RollcallError("message", reason(error), { cause: error });
+    }
   };
   while (!stop.aborted) {
     const broken = await stream({ path, after: lastId }, { config, io, stop }, onOpen, onData).then(

@@ -37,9 +37,7 @@ function harmless(json: string, what = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069
   return json.replace(what, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** The colour of each health. */
-export const HEALTH: Readonly<Record<string, Look>> = {
-  green: "green",
-  yellow: "yellow",
-  red: "red",
-};
+/** The colour of a health; null: it has none. */
+export function colourOfHealth(health: string): Look | null {
+  return health === "green" || health === "yellow" || health === "red" ? health : null;
+}

@@ -175,6 +175,15 @@ describe("a hostile coordinator", () => {
     expect(good).toBeGreaterThan(10);
   });
 
+  it.each(["__proto__", "toString", "constructor"])("knows no event of type %s", async (type) => {
+    said = { body: { id: "a:1", type: `rollcall.${type}`, data: { before: null, after: null } } };
+    said = { body: JSON.stringify(said.body) };
+    const stop = new AbortController();
+    const world = { stop: stop.signal, onOut: () => stop.abort() };
+    const { code, out } = await rollcall(["events", "--follow", coordinator.flag], world);
+    expect([code, out.trim().split(/ +/)]).toEqual([0, [type, "a"]]);
+  });
+
   it("gives programs what it said, escaped", async () => {
     const items = [cluster("x", { display_name: "\u001b[31m\u009b2J\u202e", nodes: [node("n\u007f1")] })];
     said = { body: { items, next: null } };
