@@ -152,8 +152,15 @@ async function coordinator(fleet: Fleet): Promise<Cost> {
   );
   writeFileSync(settings, documents.join("\n---\n"));
   const began = performance.now();
+  // As the image runs it.
   const child = launch(process.execPath, [
-    ...["dist/main.js", "coordinator", "-store", `sqlite:${join(dir, `${fleet.addresses.length}.db`)}`],
+    ...[
+      "--max-semi-space-size=4",
+      "dist/main.js",
+      "coordinator",
+      "-store",
+      `sqlite:${join(dir, `${fleet.addresses.length}.db`)}`,
+    ],
     ...["-apply", settings, "-http-addr", `127.0.0.1:${port}`, "-log-level", "error"],
   ]);
   const url = `http://127.0.0.1:${port}`;
@@ -208,7 +215,10 @@ async function coordinator(fleet: Fleet): Promise<Cost> {
 /** Reads the stream of events until the result is called. `at`: milliseconds since the epoch, of this moment. */
 function follow(url: string, told: (subject: string, type: string, at: number) => void): () => void {
   const asked = request(`${url}/v1/events/stream?type=NODE_UP,NODE_DOWN`, { agent: false }, (answer) => {
-    createInterface({ input: answer }).on("line", (line) => {
+    const lines = createInterface({ input: answer });
+    // It passes on that the connection ended.
+    lines.on("error", () => {});
+    lines.on("line", (line) => {
       if (!line.startsWith("data:")) return;
       const event = JSON.parse(line.slice(5)) as { subject: string; type: string };
       told(event.subject, event.type, performance.timeOrigin + performance.now());
