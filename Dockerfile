@@ -22,6 +22,5 @@ VOLUME /var/lib/rollcall
 EXPOSE 4100
 # A process of its own: it sees ROLLCALL_* variables, not the arguments of the agent. So configure by environment.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["rollcall", "status", "-check=live"]
-# Garbage is little here and lives short: a larger nursery only holds memory (150 MiB of it with 5,000 agents).
-ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=4", "/opt/rollcall/main.js"]
+ENTRYPOINT ["tini", "--", "rollcall"]
 CMD ["agent"]

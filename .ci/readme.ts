@@ -1,12 +1,17 @@
 /** Writes the README's generated tables from the flags and commands. `test/docs.test.ts` fails when this is due. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { commandTable, flagTable, hookText } from "../src/cli/markdown.ts";
+import { commandTable, endpointTable, eventTable, flagTable, hookText } from "../src/cli/markdown.ts";
 
 const path = new URL("../README.md", import.meta.url);
 
 /** The README with its generated blocks renewed. */
 export function renewed(text: string): string {
-  return Object.entries({ commands: commandTable(), flags: flagTable(), hooks: hookText() }).reduce(
+  const blocks = {
+    ...{ commands: commandTable(), flags: flagTable(), hooks: hookText() },
+    ...{ "coordinator-flags": flagTable("coordinator"), "coordinator-endpoints": endpointTable() },
+    "coordinator-events": eventTable(),
+  };
+  return Object.entries(blocks).reduce(
     (sum, [name, table]) =>
       sum.replace(
         new RegExp(`(<!-- ${name} -->\n)[^]*?(<!-- /${name} -->)`),

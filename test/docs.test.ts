@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { renewed } from "../.ci/readme.ts";
 import { providers } from "../providers/index.ts";
 import { agentApp } from "../src/agent/http.ts";
+import { HealthCode } from "../src/core/health.ts";
+import { InventoryMode } from "../src/core/inventory.ts";
 import { viewOf } from "./agent/support/view.ts";
 
 const readme = readFileSync("README.md", "utf8");
@@ -46,6 +48,12 @@ describe("the README", () => {
     const known = new Set(firstCells(section("Why it waits")));
     expect([...codes].filter((code) => !known.has(code) && code !== "open")).toEqual([]);
     expect(codes.size).toBeGreaterThan(20);
+  });
+
+  it("names every mode of a discovery, and every reason of a cluster's health", () => {
+    const cells = firstCells(section("The coordinator"));
+    expect(cells.filter((cell) => InventoryMode.safeParse(cell).success)).toEqual(InventoryMode.options);
+    expect(cells.filter((cell) => HealthCode.safeParse(cell).success)).toEqual(HealthCode.options);
   });
 
   it("links to files that are there", () => {

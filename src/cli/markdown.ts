@@ -1,4 +1,6 @@
 /** The README's tables, from the same rows as help. */
+import { routes } from "../coordinator/routes.ts";
+import { EVENT_MEANINGS } from "../core/events.ts";
 import { COMMANDS, type CommandName } from "./commands.ts";
 import { envName, type Flag, flagsOf } from "./flags.ts";
 import { hookSchema } from "./hook-schema.ts";
@@ -15,6 +17,23 @@ export function commandTable(): string {
   return table(
     ["command", "what it does"],
     COMMANDS.map(({ name, summary }) => [code(`rollcall ${name}`), cell(summary)]),
+  );
+}
+
+/** A Markdown table of the coordinator's paths. */
+export function endpointTable(): string {
+  const rows = Object.values(routes).map(({ method, path, summary }) => [
+    code(`${method} ${path}`),
+    cell(summary.replace(/\.$/, "")),
+  ]);
+  return table(["path", "answer"], rows);
+}
+
+/** A Markdown table of the coordinator's events. */
+export function eventTable(): string {
+  return table(
+    ["event", "when"],
+    Object.entries(EVENT_MEANINGS).map(([type, when]) => [code(type), cell(when)]),
   );
 }
 
