@@ -152,15 +152,8 @@ async function coordinator(fleet: Fleet): Promise<Cost> {
   );
   writeFileSync(settings, documents.join("\n---\n"));
   const began = performance.now();
-  // As the image runs it.
-  const child = launch(process.execPath, [
-    ...[
-      "--max-semi-space-size=4",
-      "dist/main.js",
-      "coordinator",
-      "-store",
-      `sqlite:${join(dir, `${fleet.addresses.length}.db`)}`,
-    ],
+  const child = launch(join(ROOT, "dist/main.js"), [
+    ...["coordinator", "-store", `sqlite:${join(dir, `${fleet.addresses.length}.db`)}`],
     ...["-apply", settings, "-http-addr", `127.0.0.1:${port}`, "-log-level", "error"],
   ]);
   const url = `http://127.0.0.1:${port}`;
