@@ -111,7 +111,7 @@ async function pollAll(cluster: KnownCluster, { owner, record }: Target, deps: R
   const shards = (marks?.refreshes ?? 0) % SHARDS_EVERY === 0;
   const poll = async ({ agent_addr, secure }: InventoryNode) => {
     const mark = marks?.nodes[agent_addr];
-    const known = mark?.boot_id == null ? null : { boot_id: mark.boot_id, seq: mark.seq };
+    const known = mark?.boot_id == null || mark.unlooked ? null : { boot_id: mark.boot_id, seq: mark.seq };
     const { node_timeout_ms: timeoutMs } = cluster.settings;
     const wanted = {
       ...{ cluster_id: cluster.id, agent_addr, secure, settings: owner },

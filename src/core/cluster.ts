@@ -114,6 +114,8 @@ export const NodeMarks = z.strictObject({
   seq: z.int(),
   /** Boot ids that newer ones replaced, the newest last, at most 8: none of them comes back. Absent: none. */
   earlier: ids.optional(),
+  /** Its agent had started again and not looked at the database yet when it last answered: it is asked for all. Absent: it had. */
+  unlooked: z.literal(true).optional(),
   /** When it last answered, and how often in a row it has not since; milliseconds since the epoch. */
   seen_at: z.number().nullable(),
   misses: z.int(),

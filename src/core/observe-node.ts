@@ -55,6 +55,8 @@ export function taken(entry: Entry | null, answer: Answer, identity: Identity, n
   // Nobody is asked for what changed since without an entry that says since when.
   if (answer.kind === "unchanged") throw new TypeError("unchanged, of a node that is not known");
   const known = entry !== null && equal(entry.node.identity, identity) ? entry : null;
+  if (known !== null && isBeforeItsLook(known, answer))
+    return { entry: awaitingItsLook(known, answer), stages: [], gap: null };
   const report = reportOf(answer);
   const node: NodeFacts = {
     agent_addr: answer.agent_addr,
@@ -73,6 +75,34 @@ export function taken(entry: Entry | null, answer: Answer, identity: Identity, n
   if (!covers(answer.transitions, from, answer.seq)) return { entry: result, stages: [], gap: { from } };
   const stages = stagesBetween(before, report, answer.transitions, { from, to: answer.seq });
   return { entry: result, stages, gap: null };
+}
+
+/** The first answer of an agent that has started again, and has not looked at its database since. */
+function isBeforeItsLook({ node, marks }: Entry, { boot_id, report }: Seen): boolean {
+  const { kind, status } = node.report ?? {};
+  const knew = kind !== "none" && status !== "unknown" && !marks.unlooked;
+  return knew && marks.boot_id !== boot_id && report.status === "unknown";
+}
+
+/**
+ * A database does not change with its agent: what was known of it holds until the next answer, which is taken whatever
+ * it says.
+ */
+function awaitingItsLook(
+  known: Entry,
+  { agent_addr, boot_id, seq, version, at, report }: Answer & Seen,
+): Entry {
+  return {
+    node: {
+      ...known.node,
+      ...{ agent_addr, agent: { status: "up", code: "ok" }, info: { version, boot_id } },
+    },
+    marks: {
+      ...known.marks,
+      ...{ boot_id, seq, unlooked: true, ...earlierBoots(known, boot_id) },
+      ...{ seen_at: at, misses: 0, problem: report.problem },
+    },
+  };
 }
 
 /** What it said before still holds. Gauges may have been read, and a role among them is its report's. */

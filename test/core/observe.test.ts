@@ -68,6 +68,33 @@ describe("a refresh", () => {
     ]);
   });
 
+  it("keeps what a node was while its agent, started again, has not looked at the database yet; for one answer only", () => {
+    const blank = { ...DOWN, status: "unknown", version: null, problem: null } as const;
+    const first = run(
+      refresh([seen("a"), seen("b", { shards: [shard("secondary")] }), seen("c")]),
+      then(seen("b", { boot_id: "boot-b2", seq: 1, report: blank, shards: [] })),
+    );
+    expect(typesOf(first.changes)).toEqual(["AGENT_INFO_CHANGED b"]);
+    expect(nodeAt(first, "b")).toMatchObject({ report: { status: "healthy" }, shards: [{ id: "raft" }] });
+    const looked = then(
+      seen("b", {
+        ...{ boot_id: "boot-b2", seq: 3, shards: [shard("secondary")] },
+        transitions: [
+          { seq: 2, kind: "role", before: "unknown", after: "replica" },
+          { seq: 3, kind: "status", before: "unknown", after: "healthy" },
+        ],
+      }),
+    );
+    expect(step(first, looked).changes).toEqual([]);
+    // It says the same once more: now it is believed, though nothing changed there.
+    const still = step(first, then(seen("b", { boot_id: "boot-b2", seq: 1, report: blank, shards: [] })));
+    expect(typesOf(still.changes)).toEqual(["NODE_CHANGED b", "SHARD_ALLOCATION_LOST b/raft"]);
+    expect(marksAt(still, "b")).toMatchObject({ boot_id: "boot-b2", seq: 1, earlier: ["boot-b"] });
+    // Nor may an agent that starts again and again keep it up.
+    const again = step(first, then(seen("b", { boot_id: "boot-b3", seq: 1, report: blank, shards: [] })));
+    expect(typesOf(again.changes)).toContain("NODE_CHANGED b");
+  });
+
   it("keeps gauges apart from facts, and both when shards were not asked for", () => {
     const first = run(refresh([seen("a", { shards: [shard("primary", 7)] })]), then(seen("a", { seq: 6 })));
     expect(nodeAt(first, "a")?.shards).toEqual([{ id: "raft", role: "primary" }]);
