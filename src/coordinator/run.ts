@@ -58,7 +58,8 @@ export async function runCoordinator(
     const watched = config.apply === null ? null : { path: config.apply, apply: view.apply, pacing, log };
     if (watched !== null) {
       const problems = await applyFiles(watched, await readSettings(watched.path));
-      if (problems.length > 0) throw new RollcallError("usage", `-apply: ${problems.join("\n  ")}`);
+      // They were right a moment ago.
+      if (problems[0] !== undefined) throw new RollcallError("usage", `-apply: ${problems[0]}`);
     }
     const access = openAccess({ token: () => secretIn(config.tokenFile, file), reads: config.tokenForReads });
     const tls = await tlsOf(config, file);

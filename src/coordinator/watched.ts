@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { bell, type Pacing } from "../lib/loop.ts";
+import { type InventoryCheck, parseDocuments } from "./documents.ts";
 import type { ApplyAnswer } from "./pages.ts";
 
 /** A text of settings, and where it stands. */
@@ -51,16 +52,25 @@ export type WatchOptions = {
   readonly log: Log;
 };
 
+/** What is wrong with the settings at the path, one line each; changes nothing. Throws one line where they cannot be read. */
+export async function settingsProblems(path: string, check: InventoryCheck): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const file of await readSettings(path)) {
+    const parsed = await parseDocuments(file.text, check);
+    if (!parsed.ok) problems.push(...parsed.problems.map((problem) => `-apply: ${file.path}: ${problem}`));
+  }
+  return problems;
+}
+
 /** What is wrong with the settings in files as they stand, one line each; applies every file that is right. */
 export async function applyFiles(
-  { path, apply }: WatchOptions,
+  { apply }: Pick<WatchOptions, "apply">,
   files: readonly SettingsFile[],
 ): Promise<readonly string[]> {
   const problems: string[] = [];
   for (const file of files) {
     const answer = await apply(file.text);
-    const where = file.path === path ? path : file.path;
-    if (!answer.ok) problems.push(...answer.problems.map((problem) => `${where}: ${problem}`));
+    if (!answer.ok) problems.push(...answer.problems.map((problem) => `${file.path}: ${problem}`));
   }
   return problems;
 }

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
-import { applyFiles, readSettings, watchSettings } from "../../src/coordinator/watched.ts";
+import { applyFiles, readSettings, settingsProblems, watchSettings } from "../../src/coordinator/watched.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
@@ -44,6 +44,23 @@ describe("settings from files", () => {
     expect((await readSettings(dir)).map(({ text }) => text)).toEqual(["a.yml", "b.yaml", "c.json"]);
     expect((await readSettings(join(dir, "e.txt"))).map(({ text }) => text)).toEqual(["e.txt"]);
     await expect(readSettings(join(dir, "none"))).rejects.toThrow(/-apply: .*none: .*no such file/);
+  });
+
+  it("are looked through before anything of them is applied", async () => {
+    const dir = tempDir();
+    const check = async () => ({ ok: true as const });
+    const settings = (name: string, spec: object) =>
+      JSON.stringify({ apiVersion: "rollcall/v1", kind: "ClusterSettings", metadata: { name }, spec });
+    writeFileSync(join(dir, "a.yaml"), settings("prod/orders", { quorum: 2 }));
+    expect(await settingsProblems(dir, check)).toEqual([]);
+    writeFileSync(join(dir, "b.yaml"), settings("prod/users", { quorum: 0, intervall: "1s" }));
+    writeFileSync(join(dir, "c.yaml"), "");
+    const of = (name: string) => `-apply: ${join(dir, name)}: `;
+    expect(await settingsProblems(dir, check)).toEqual([
+      expect.stringContaining(`${of("b.yaml")}document 1, ClusterSettings prod/users: spec.quorum: `),
+      expect.stringContaining(`${of("b.yaml")}document 1, ClusterSettings prod/users: spec.intervall: `),
+      `${of("c.yaml")}there is no document in the text`,
+    ]);
   });
 
   it("are applied as far as they are right, and the others named by their files", async () => {
