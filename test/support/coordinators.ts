@@ -14,6 +14,8 @@ import { tempDir } from "./temp.ts";
 import { until } from "./wait.ts";
 
 export type CoordinatorOptions = {
+  /** Where it listens, if not at an address of its own. */
+  readonly address?: string;
   /** Flags beside -http-addr and -store. */
   readonly args?: readonly string[];
   /** Where its database is; a fresh file where left out. */
@@ -54,7 +56,7 @@ export type Coordinator = {
 
 /** Starts one; resolves when it listens. Throws with what it said when it ends instead. */
 export async function startCoordinator(options: CoordinatorOptions = {}): Promise<Coordinator> {
-  const address = await loopbackAddress();
+  const address = options.address ?? (await loopbackAddress());
   const addr = `${address}:${await freePort(address)}`;
   const store = options.store ?? join(tempDir("coordinator"), "rollcall.db");
   const url = `${options.tls ? "https" : "http"}://${addr}`;
@@ -81,6 +83,9 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       deadlineMs: 15_000,
       what: "the coordinator to listen",
       giveUp: () => (child.exit() === null ? null : `it has ended: ${child.stderr().slice(-1_000)}`),
+    }).catch(async (error: unknown) => {
+      await child.kill();
+      throw error;
     });
   };
   const coordinator: Coordinator = {

@@ -22,6 +22,8 @@ export type Host = {
 
 export type Network = {
   readonly hosts: readonly Host[];
+  /** The address that this process has in it. */
+  readonly here: string;
   /** An address of the network where nobody is. */
   readonly nowhere: string;
   /** Ends it, and everything in it. Safe twice. */
@@ -60,7 +62,7 @@ export async function openNetwork(size: number): Promise<Network> {
       hub,
     );
     const hosts = await Promise.all(cards.map((card, i) => hostOf(card, `${net}.${i + 1}`)));
-    return { hosts, nowhere: `${net}.99`, end };
+    return { hosts, here: `${net}.250`, nowhere: `${net}.99`, end };
   } catch (error) {
     await end();
     throw error;
