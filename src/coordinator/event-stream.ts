@@ -100,13 +100,17 @@ function openFeed({ store, follow }: Pick<View, "store" | "follow">, query: Stre
   }
 
   let first: readonly StoredEvent[] = [];
+  let place = 0;
   return {
+    /** The position after which it begins. */
+    place: () => place,
     /** Finds the place to begin at, so that what is wrong with it is told before the stream begins. */
     async begin(): Promise<void> {
       const { newest } = await store.extent();
       if (query.after !== null && query.after > newest)
         throw refusal("gone", `the log ends before position ${query.after}`, "begin anew, without `after`");
-      cursor = query.after ?? newest;
+      place = query.after ?? newest;
+      cursor = place;
       first = await stored();
     },
     /** Up to a page of events; none: `wait` for some. */
@@ -148,8 +152,8 @@ function body({ feed, clock, over, failed, signal }: Body): ReadableStream<Uint8
   if (either.aborted) over();
   return new ReadableStream({
     start(controller) {
-      // The head of the answer goes out at once, not with the first event.
-      controller.enqueue(text.encode(": rollcall events\n\n"));
+      // At once, not with the first event: who is cut off before that one resumes from here.
+      controller.enqueue(text.encode(`: rollcall events\nid: ${feed.place()}\n\n`));
     },
     async pull(controller) {
       let why = "stopping";

@@ -32,7 +32,7 @@ async function follow({ app }: Made, query = "", headers: Record<string, string>
   return {
     got,
     reading,
-    positions: () => [...got.text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id)),
+    positions: () => [...got.text.matchAll(/^id: (\d+)\nevent:/gm)].map(([, id]) => Number(id)),
     until: (text: string) =>
       until(() => got.text.includes(text), { deadlineMs: 2_000, what: JSON.stringify(text) }),
     leave: () => reader.cancel(),
@@ -52,6 +52,16 @@ describe("the stream of events", () => {
     made.log.add(...ups(1));
     await reader.until("id: 253\n");
     expect(reader.positions()).toEqual(range(11, 253));
+    made.stop.abort();
+    await soon(reader.reading);
+  });
+
+  it("says at once where it begins, so that who is cut off before the first event misses none", async () => {
+    const made = make();
+    made.log.add(...ups(7));
+    const reader = await follow(made);
+    await reader.until("id: 7\n\n");
+    expect(reader.positions()).toEqual([]);
     made.stop.abort();
     await soon(reader.reading);
   });
@@ -168,7 +178,7 @@ describe("the stream of events", () => {
     expect(made.log.followers.size).toBe(0);
     const text = await slow.text();
     expect(text).toMatch(/: too slow; [^\n]*\n\n$/);
-    const positions = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+    const positions = [...text.matchAll(/^id: (\d+)\nevent:/gm)].map(([, id]) => Number(id));
     expect(positions).toEqual(range(1, positions.length));
     const again = await follow(made, `?after=${positions.length}`);
     await again.until(`id: ${MOST_BUFFERED + 202}\n`);
