@@ -125,7 +125,7 @@ function viewOf(parts: Parts): View {
       followers.add(wake);
       return () => followers.delete(wake);
     },
-    readiness: () => (signal.aborted ? "stopping" : null),
+    readiness: () => (signal.aborted ? "stopping" : known.works() ? null : "store"),
     failed: (error) => deps.log.error({ error: reason(error) }, "request failed"),
     stopping: signal,
   };

@@ -57,6 +57,7 @@ export type KnownOptions = {
 
 /** Reads everything there is. */
 export async function openKnown({ store, counts, wall, told }: KnownOptions) {
+  let works = true;
   const discoveries = new Map<string, KnownDiscovery>();
   const clusters = new Map<string, KnownCluster>();
   for (const { settings, run, document } of await store.discoveries())
@@ -108,10 +109,12 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
       });
     }
     const events = await store.commit(commits).catch(async (error: unknown) => {
+      works = false;
       if (codeOf(error) === "store_unknown")
         for (const known of steps.keys()) known.cluster = await store.cluster(known.id);
       throw error;
     });
+    works = true;
     for (const [known, { facts, marks }] of steps) {
       const version = (known.cluster?.version ?? 0) + 1;
       const seq = lastSeq(known.id, events) ?? known.cluster?.seq ?? 0;
@@ -123,7 +126,11 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
     return events;
   }
 
-  return { discoveries, clusters, clusterOf, listers, commit };
+  return {
+    ...{ discoveries, clusters, clusterOf, listers, commit },
+    /** Whether the store took the last commit. */
+    works: () => works,
+  };
 }
 export type Known = Awaited<ReturnType<typeof openKnown>>;
 

@@ -20,6 +20,8 @@ import type { Task } from "./queue.ts";
 
 /** Shards' gauges are read with every so many refreshes; a changed state brings them at once. */
 const SHARDS_EVERY = 6;
+/** What comes later than this is taken later, so that it keeps nothing waiting. */
+const PROMPT_MS = 50;
 /** Reports kept of each cluster. */
 const MOST_REPORTS = 20;
 
@@ -87,8 +89,17 @@ async function held(
   if (!cluster.settings.enabled && task.reason === "schedule") return nothing("disabled");
   deps.counts.refreshes++;
   try {
-    observations.push(...(await pollAll(cluster, target, deps)));
-    return await deps.locks.inTurn([cluster.id], () => taken(cluster, observations, deps));
+    const polls = pollAll(cluster, target, deps, observations);
+    const prompt = await promptly(polls, deps);
+    // The first sight of a cluster is one event, with every node that there is.
+    if (prompt || cluster.cluster === null) {
+      await polls;
+      return await take(cluster, observations, false, deps);
+    }
+    const early = [...observations];
+    const first = await take(cluster, early, true, deps).finally(() => polls);
+    const rest = await take(cluster, observations.slice(early.length), false, deps);
+    return joined(first, rest);
   } catch (error) {
     if (deps.signal.aborted) return nothing("gone");
     // Of this machine or of the store: it says nothing of any agent.
@@ -106,12 +117,18 @@ function targetOf(id: string, known: Known): Target | null {
   return owner === undefined || record === undefined ? null : { owner: owner.settings, record };
 }
 
-async function pollAll(cluster: KnownCluster, { owner, record }: Target, deps: RefreshDeps) {
+/** Asks all agents at once; what they say is added to `observations` as it comes. */
+async function pollAll(
+  cluster: KnownCluster,
+  { owner, record }: Target,
+  deps: RefreshDeps,
+  observations: Observation[],
+): Promise<void> {
   const marks = cluster.cluster?.marks ?? null;
   const shards = (marks?.refreshes ?? 0) % SHARDS_EVERY === 0;
   const poll = async ({ agent_addr, secure }: InventoryNode) => {
     const mark = marks?.nodes[agent_addr];
-    const known = mark?.boot_id == null || mark.unlooked ? null : { boot_id: mark.boot_id, seq: mark.seq };
+    const known = mark?.boot_id == null ? null : { boot_id: mark.boot_id, seq: mark.seq };
     const { node_timeout_ms: timeoutMs } = cluster.settings;
     const wanted = {
       ...{ cluster_id: cluster.id, agent_addr, secure, settings: owner },
@@ -119,9 +136,25 @@ async function pollAll(cluster: KnownCluster, { owner, record }: Target, deps: R
     };
     const observation = await deps.client.poll(wanted, deps.signal);
     count(observation, deps.counts);
-    return observation;
+    observations.push(observation);
   };
-  return Promise.all(record.nodes.map(poll));
+  await Promise.all(record.nodes.map(poll));
+}
+
+/** Whether all of it comes in time. A silent agent must not keep what its neighbours say from being told. */
+async function promptly(polls: Promise<void>, { clock }: RefreshDeps): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const cancel = clock.after(PROMPT_MS, () => late.resolve(false));
+  try {
+    return await Promise.race([polls.then(() => true), late.promise]);
+  } finally {
+    cancel();
+  }
+}
+
+function joined(first: Result, rest: Result): Result {
+  const decisions = [...first.decisions, ...rest.decisions];
+  return { outcome: rest.outcome, decisions, events: first.events + rest.events };
 }
 
 function count(observation: Observation, counts: Counts): void {
@@ -131,10 +164,20 @@ function count(observation: Observation, counts: Counts): void {
     counts.pollFailures[observation.code] = (counts.pollFailures[observation.code] ?? 0) + 1;
 }
 
-/** In the cluster's turn: what the agents said, against what is known by now. */
+/** In the cluster's turn: what agents said, against what is known by now. `partial`: others are still to answer. */
+function take(
+  cluster: KnownCluster,
+  observations: readonly Observation[],
+  partial: boolean,
+  deps: RefreshDeps,
+): Promise<Result> {
+  return deps.locks.inTurn([cluster.id], () => taken(cluster, observations, partial, deps));
+}
+
 async function taken(
   cluster: KnownCluster,
   observations: readonly Observation[],
+  partial: boolean,
   deps: RefreshDeps,
 ): Promise<Result> {
   const target = targetOf(cluster.id, deps.known);
@@ -146,7 +189,8 @@ async function taken(
     conflict: deps.known.listers(cluster.id).filter((one) => one !== discovery),
   };
   const { record } = target;
-  const seen = observe(old, { record, discovery, suspect, conflict: conflict ?? [], observations });
+  const whose = { record, discovery, suspect, conflict: conflict ?? [] };
+  const seen = observe(old, { ...whose, observations, partial });
   const { facts, marks, decisions } = seen;
   const changes = facts === old.facts && seen.gaps.length === 0 ? [] : changesOf(old.facts, seen);
   if (before !== null && changes.length === 0 && isSamePlace(old.marks, marks)) {

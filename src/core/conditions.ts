@@ -39,6 +39,19 @@ export function conditionsOf(whole: Whole): { conditions: Conditions; pending: M
   return { conditions, pending };
 }
 
+/**
+ * The same in the middle of a refresh, while some agents have not answered: what counts only when it is seen twice
+ * waits for the others, and so neither begins nor ends.
+ */
+export function conditionsSoFar(whole: Whole): ReturnType<typeof conditionsOf> {
+  const { primary_conflict, primary_missing, drift: drifted } = whole.before;
+  const { conditions } = conditionsOf(whole);
+  return {
+    conditions: { ...conditions, primary_conflict, primary_missing, drift: drifted },
+    pending: whole.pending,
+  };
+}
+
 type Settling = { readonly conditions: Conditions; readonly pending: Marks["pending"] };
 
 /** What ends, ends at once. What begins or changes waits for the next refresh. */

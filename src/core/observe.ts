@@ -4,7 +4,7 @@
  * compares them.
  */
 import { type Conditions, type Facts, type Marks, NO_CONDITIONS, type Report } from "./cluster.ts";
-import { conditionsOf, pinnedGenesis } from "./conditions.ts";
+import { conditionsOf, conditionsSoFar, pinnedGenesis } from "./conditions.ts";
 import { judgements, notListed, ofTheCluster } from "./decisions.ts";
 import { diff } from "./diff.ts";
 import { byText, equal } from "./equal.ts";
@@ -26,6 +26,8 @@ export type Refresh = {
   /** The other discoveries that list it. */
   readonly conflict: readonly string[];
   readonly observations: readonly Observation[];
+  /** Some agents have not answered yet: what they say is taken later, and only then the refresh is over. */
+  readonly partial?: boolean;
 };
 
 export type Observed = {
@@ -66,7 +68,9 @@ export function observe(
   const listed = entries.filter(({ node }) => addresses.has(node.agent_addr));
   const old = before?.conditions ?? NO_CONDITIONS;
   const genesisId = pinnedGenesis(before?.genesis_id ?? null, listed, inventory);
-  const whole = conditionsOf({ before: old, pending: marks.pending, genesisId, inventory, listed });
+  const { partial = false } = refresh;
+  const judge = partial ? conditionsSoFar : conditionsOf;
+  const whole = judge({ before: old, pending: marks.pending, genesisId, inventory, listed });
   const conflict = [...new Set(refresh.conflict)].sort(byText);
   const told = { suspect: refresh.suspect, conflict: conflict.length === 0 ? null : conflict };
   const facts = keptFacts(before, {
@@ -83,7 +87,7 @@ export function observe(
     marks: {
       nodes: Object.fromEntries(entries.map(({ node, marks: own }) => [node.agent_addr, own])),
       pending: whole.pending,
-      refreshes: marks.refreshes + 1,
+      refreshes: marks.refreshes + (partial ? 0 : 1),
     },
     path: before === null ? [facts] : [...stepsTo(facts, { ...old, ...told }, nodes.stages), facts],
     gaps: before === null ? [] : nodes.gaps,

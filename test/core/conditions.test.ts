@@ -11,6 +11,7 @@ import {
   refresh,
   run,
   seen,
+  step,
   typesOf,
   unchanged,
 } from "./clusters.ts";
@@ -212,5 +213,33 @@ describe("membership", () => {
     const silent = refresh(["a", "b", "c"].map((id) => failed(id)));
     expect(run(CALM, drifted, drifted, silent).facts.conditions.drift).not.toBeNull();
     expect(run(CALM, drifted, silent, drifted).facts.conditions.drift).not.toBeNull();
+  });
+});
+
+describe("in the middle of a refresh", () => {
+  const both = { b: { ...LEADS, term: 3 } };
+  const soFar = (reports: Parameters<typeof told>[0]) => ({ ...refresh(told(reports, 9)), partial: true });
+
+  it("nothing begins that has to be seen twice, and it is not seen a second time", () => {
+    const once = run(CALM, refresh(told(both)));
+    expect(once.facts.conditions.primary_conflict).toBeNull();
+    const middle = step(once, soFar(both));
+    expect(middle.facts.conditions.primary_conflict).toBeNull();
+    expect(middle.marks.pending).toEqual(once.marks.pending);
+    expect(middle.marks.refreshes).toBe(once.marks.refreshes);
+    expect(step(middle, refresh(told(both, 10))).facts.conditions.primary_conflict).toEqual(["a", "b"]);
+  });
+
+  it("nothing ends before all have answered", () => {
+    const twice = since(both, both);
+    expect(twice.facts.conditions.primary_conflict).toEqual(["a", "b"]);
+    const middle = step(twice, soFar({ b: follows("a", 3) }));
+    expect(middle.facts.conditions.primary_conflict).toEqual(["a", "b"]);
+    expect(step(middle, refresh(told({}, 10))).facts.conditions.primary_conflict).toBeNull();
+  });
+
+  it("another leader is known at once", () => {
+    const middle = run(CALM, soFar({ b: { ...LEADS, term: 4 } }));
+    expect(middle.facts.conditions.leader).toEqual({ node_id: "b" });
   });
 });

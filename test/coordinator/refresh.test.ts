@@ -1,0 +1,133 @@
+import { pino } from "pino";
+import { afterEach, describe, expect, it } from "vitest";
+import { noCounts } from "../../src/coordinator/counts.ts";
+import { openKnown } from "../../src/coordinator/known.ts";
+import { openLocks } from "../../src/coordinator/locks.ts";
+import { refresh } from "../../src/coordinator/refresh.ts";
+import type { Observation, Seen } from "../../src/core/observation.ts";
+import { replayed } from "../../src/core/replay.ts";
+import type { DiscoverySettings } from "../../src/core/settings.ts";
+import { openStore } from "../../src/store/open.ts";
+import { manualClock, turns } from "../lib/manual-clock.ts";
+
+const ends: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+const SETTINGS: DiscoverySettings = {
+  ...{ name: "all", enabled: true, interval_ms: 60_000, mode: "static", config: {}, cluster_id: "c" },
+  ...{ allow: { cidrs: ["127.0.0.0/8"], ports: [4100] }, tls: null, token_file: null },
+};
+
+function seen(node: string, seq: number, status: "healthy" | "unavailable" = "healthy"): Seen {
+  return {
+    ...{ kind: "state", boot_id: `boot-${node}`, seq, key: "c", node_id: node, incarnation: `i-${node}` },
+    ...{ version: "1", voter: true, api_addr: "", addr: "", genesis_id: "g", peers: ["a", "b"] },
+    ...{ transitions: [], shards: null },
+    report: {
+      ...{ kind: "db", version: null, status, problem: null, role: "unknown", term: null },
+      ...{ leader: null, members: null },
+    },
+  };
+}
+
+/** Refreshes of one cluster of the nodes a and b on a store in memory, whose agents answer when the test says so. */
+async function refreshing() {
+  const clock = manualClock();
+  const log = pino({ enabled: false });
+  const store = await openStore("memory:", { source: "/test", clock, log, replayed });
+  ends.push(store.close);
+  const nodes = ["a", "b"].map((node) => ({
+    ...{ agent_addr: `127.0.0.1:${node}`, secure: false, node_id: null, incarnation: null },
+  }));
+  await store.commit([
+    {
+      ...{
+        kind: "discovery",
+        name: "all",
+        stored: { settings: SETTINGS, document: "{}" },
+        changes: [],
+        at: 0,
+      },
+      records: [{ cluster_id: "c", display_name: null, nodes }],
+    },
+  ]);
+  const counts = noCounts();
+  const types: string[] = [];
+  const told = (events: readonly { event: { type: string } }[]) =>
+    types.push(...events.map(({ event }) => event.type.replace("rollcall.", "")));
+  const known = await openKnown({ store, counts, wall: clock.wall, told });
+  const asked = new Map<string, (observation: Observation) => void>();
+  const client = {
+    poll: ({ agent_addr }: { agent_addr: string }) =>
+      new Promise<Observation>((resolve) => asked.set(agent_addr, resolve)),
+  };
+  const deps = {
+    known,
+    locks: openLocks(),
+    client,
+    counts,
+    clock,
+    log,
+    signal: new AbortController().signal,
+  };
+  const answer = (node: string, said: Seen | { kind: "failed"; code: "unreachable"; problem: string }) =>
+    asked.get(`127.0.0.1:${node}`)?.({ agent_addr: `127.0.0.1:${node}`, at: clock.wall(), ...said });
+  const run = () => refresh({ kind: "refresh", name: "c", reason: "schedule", expectedAt: 0 }, 0, deps);
+  const whole = async (a: Seen, b: Seen) => {
+    const done = run();
+    await turns();
+    answer("a", a);
+    answer("b", b);
+    await done;
+  };
+  return { clock, known, types, answer, run, whole };
+}
+
+const SILENT = { kind: "failed", code: "unreachable", problem: "no answer in 5 s" } as const;
+
+describe("a refresh", () => {
+  it("tells what one agent said before a silent neighbour is given up", async () => {
+    const { clock, known, types, answer, run, whole } = await refreshing();
+    await whole(seen("a", 1), seen("b", 1));
+    expect(types).toEqual(["CLUSTER_NEW"]);
+    const done = run();
+    await turns();
+    answer("a", seen("a", 2, "unavailable"));
+    clock.advance(60);
+    await turns();
+    expect(types).toEqual(["CLUSTER_NEW", "NODE_DOWN"]);
+    answer("b", SILENT);
+    await done;
+    expect(types).toEqual(["CLUSTER_NEW", "NODE_DOWN", "AGENT_DOWN", "NODE_STALE"]);
+    const [report] = known.clusters.get("c")?.reports ?? [];
+    expect(report).toMatchObject({ outcome: "done", polled: 2, failed: 1, events: 3, version: 3 });
+    expect(known.clusters.get("c")?.cluster?.marks.refreshes).toBe(2);
+  });
+
+  it("makes one event of a cluster that is seen for the first time, however late a node answers", async () => {
+    const { clock, types, answer, run } = await refreshing();
+    const done = run();
+    await turns();
+    answer("a", seen("a", 1));
+    clock.advance(5_000);
+    await turns();
+    expect(types).toEqual([]);
+    answer("b", SILENT);
+    await done;
+    expect(types).toEqual(["CLUSTER_NEW"]);
+  });
+
+  it("is discarded, and says so, while another one of the cluster runs", async () => {
+    const { known, answer, run } = await refreshing();
+    const first = run();
+    await turns();
+    await run();
+    expect(known.clusters.get("c")?.reports).toMatchObject([{ outcome: "discarded", polled: 0 }]);
+    answer("a", seen("a", 1));
+    answer("b", seen("b", 1));
+    await first;
+    expect(known.clusters.get("c")?.reports).toMatchObject([{ outcome: "done" }, { outcome: "discarded" }]);
+  });
+});
