@@ -33,7 +33,7 @@ function tableOf(clusters: readonly ServedCluster[], io: Io): string {
     cluster.health,
     `${cluster.counts.up ?? "?"}/${cluster.counts.expected ?? "?"}`,
     cluster.primaries.join(", "),
-    versionsOf(cluster),
+    cluster.versions.join(", "),
     latest(cluster),
   ]);
   return columns(
@@ -44,17 +44,6 @@ function tableOf(clusters: readonly ServedCluster[], io: Io): string {
       return colour === null ? text : style(colour, text);
     },
   );
-}
-
-/** The databases' versions, each once, the rarest last. */
-function versionsOf({ nodes }: ServedCluster): string {
-  const count = new Map<string, number>();
-  for (const { version } of nodes ?? [])
-    if (version !== null) count.set(version, (count.get(version) ?? 0) + 1);
-  return [...count]
-    .sort(([a, most], [b, less]) => less - most || (a < b ? -1 : 1))
-    .map(([version]) => version)
-    .join(", ");
 }
 
 /** Why it is not green, else what happened last. */

@@ -34,6 +34,8 @@ export type ServedCluster = {
   readonly discovery: string | null;
   readonly genesisId: string | null;
   readonly lastEvent: string | null;
+  /** Of the databases, each once, the rarest last. */
+  readonly versions: readonly string[];
   /** Null: they are asked for apart. */
   readonly nodes: readonly ServedNode[] | null;
 };
@@ -48,11 +50,14 @@ export function clusterOf(item: unknown, config: ClientConfig): ServedCluster {
   const counts = at(view, "counts") ?? nodes;
   const event = textAt(view, "last_event", "type")?.replace(/^rollcall\./, "") ?? null;
   const leader = idOf(at(view, "leader"));
-  const primaries = leader === null ? listAt(view, "primaries").map(asText) : [leader];
+  const claim = listAt(view, "primaries").flatMap((one) =>
+    typeof one === "string" ? one : listAt(one, "nodes"),
+  );
+  const primaries = leader === null ? [...new Set(claim.map(asText))] : [leader];
   return {
     id,
     displayName: textAt(view, "display_name"),
-    health: textAt(view, "health", "status") ?? "unknown",
+    health: textAt(view, "health") ?? textAt(view, "health", "status") ?? "unknown",
     reasons: reasonsOf(item, view),
     counts: {
       expected: numberAt(counts, "expected"),
@@ -64,12 +69,31 @@ export function clusterOf(item: unknown, config: ClientConfig): ServedCluster {
     discovery: textAt(view, "discovery"),
     genesisId: textAt(view, "genesis_id"),
     lastEvent: event && [event, textAt(view, "last_event", "time")].filter(Boolean).join(" "),
+    versions: versionsOf(view),
     nodes: Array.isArray(nodes) ? nodes.map((node) => nodeOf(node, config)) : null,
   };
 }
 
+/** Of what runs, each version once, the rarest last. */
+function versionsOf(view: unknown): readonly string[] {
+  const count = new Map<string, number>();
+  const add = (version: string | null, times: number) => {
+    if (version !== null) count.set(version, (count.get(version) ?? 0) + times);
+  };
+  const kinds = listAt(view, "kinds");
+  for (const kind of kinds) add(textAt(kind, "version"), numberAt(kind, "nodes") ?? 1);
+  // A list of clusters tells what runs in short; what has its nodes in it need not.
+  if (kinds.length === 0)
+    for (const node of listAt(view, "nodes"))
+      add(textAt(node, "version") ?? textAt(node, "report", "version"), 1);
+  return [...count]
+    .sort(([a, most], [b, less]) => less - most || (a < b ? -1 : 1))
+    .map(([version]) => version);
+}
+
 function reasonsOf(item: unknown, view: unknown): readonly string[] {
-  const told = listAt(view, "health", "reasons").map((reason) => textAt(reason, "text") ?? asText(reason));
+  const reasons = [...listAt(view, "reasons"), ...listAt(view, "health", "reasons")];
+  const told = reasons.map((one) => textAt(one, "message") ?? textAt(one, "text") ?? asText(one));
   const unseen = at(view, "health") === null ? ["not polled yet"] : [];
   const idle = at(item, "enabled") === false ? ["its settings have enabled: false"] : [];
   return [...idle, ...unseen, ...told];
@@ -98,7 +122,8 @@ export function nodeOf(item: unknown, config: ClientConfig): ServedNode {
 
 /** The lag of a node, else of its shard that lags most, with its unit. */
 function lagOf(item: unknown): string | null {
-  const shards = entriesAt(item, "marks", "shards").map(([, shard]) => at(shard, "lag"));
+  const marks = entriesAt(item, "marks", "shards").map(([, shard]) => shard);
+  const shards = [...listAt(item, "shards"), ...marks].map((shard) => at(shard, "lag"));
   const gauges = [at(item, "lag"), ...shards].filter((lag) => lag !== null);
   const amount = (gauge: unknown) => numberAt(gauge, "value") ?? (typeof gauge === "number" ? gauge : 0);
   const [most] = gauges.sort((a, b) => amount(b) - amount(a));

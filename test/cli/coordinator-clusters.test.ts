@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { parse as parseYaml } from "yaml";
+import { syntheticSettings } from "../../src/core/settings.ts";
+import { clusterView } from "../../src/core/view.ts";
+import { DOWN, memberOf, refresh, run, seen, shard } from "../core/clusters.ts";
 import { cluster, node, type Pages, type StandIn, standIn } from "./coordinator-stand-in.ts";
 import { rollcall, type World } from "./fake-io.ts";
 
@@ -69,6 +72,33 @@ describe("clusters", () => {
       prod/young    unknown  ?/?    -        -              its settings have enabled: false (and 1 more)
       "
     `);
+  });
+
+  it("understands the view that a coordinator has of a cluster", async () => {
+    const report = { role: "replica", leader: memberOf("a") } as const;
+    const lags = [shard("secondary", 7)];
+    const asked = [seen("a"), seen("b", { report: { ...report, ...DOWN }, shards: lags }), seen("c")];
+    const { facts, marks } = run(refresh(asked));
+    const {
+      nodes,
+      members: _,
+      lag: __,
+      ...summary
+    } = clusterView({
+      ...{ facts, marks, settings: syntheticSettings("prod/orders") },
+    });
+    const item = { cluster_id: "prod/orders", enabled: true };
+    const pages: Pages = {
+      "GET /v1/clusters": { body: { items: [{ ...item, view: summary }], next: null } },
+      "GET /v1/clusters/prod%2Forders": { body: { ...item, view: { ...summary, nodes } } },
+    };
+    const { reasons } = summary;
+    expect((await ask("clusters", pages)).out.split("\n")[1]).toBe(
+      `prod/orders  ${summary.health}  2/3    a        8.26.8   ${reasons[0]?.message}`,
+    );
+    const { out } = await ask("cluster show prod/orders", pages);
+    for (const { message } of reasons) expect(out).toMatch(new RegExp(`^reason +${message}$`, "m"));
+    expect(out).toMatch(/^b +b:4100 +unavailable +unknown +8\.26\.8 +7 entries +connection refused$/m);
   });
 
   it("is what get clusters prints", async () => {
