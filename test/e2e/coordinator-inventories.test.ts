@@ -27,8 +27,7 @@ afterEach(async () => {
   await fleet.end();
 });
 
-const idsIn = async (id: string) =>
-  (await coordinator.nodes(id)).map(({ identity }) => identity?.node_id ?? null).sort();
+const idsIn = async (id: string) => (await coordinator.nodes(id)).map(({ node_id }) => node_id).sort();
 const portOf = (agent: Agent) => portsOf([agent.addr()]);
 
 onBothStores("a coordinator below a prefix", (store) => {
@@ -75,7 +74,7 @@ onBothStores("a coordinator below a prefix", (store) => {
 
     const third = await fleet.one("c", flags(orders, 2), late);
     await third.settled();
-    await until(async () => (await coordinator.cluster(orders)).view?.nodes.discovered === 3, {
+    await until(async () => (await coordinator.cluster(orders)).view.counts.discovered === 3, {
       deadlineMs: 10_000,
       what: "the directory to be read",
     });
@@ -147,7 +146,7 @@ describe("a coordinator with lists", () =>
         const { cluster_id = "" } = first ?? {};
         expect((await coordinator.cluster(cluster_id)).view).toMatchObject({
           display_name: `Cluster ${cluster_id}`,
-          nodes: { expected: 1, reached: 1, up: 1 },
+          counts: { expected: 1, reached: 1, up: 1 },
         });
       } finally {
         await server.close();

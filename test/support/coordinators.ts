@@ -111,7 +111,7 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
       });
     },
     found: async (id) =>
-      void (await until(async () => (await coordinator.cluster(id)).view, {
+      void (await until(async () => (await coordinator.cluster(id)).view.refreshes > 0, {
         deadlineMs: 15_000,
         what: `the coordinator to find ${id}`,
       })),
