@@ -22,14 +22,14 @@ export function eventLine(event: ServedEvent, style: Style): string {
 }
 
 /** `prod/orders n1`: the id has the cluster, the subject also the node and the shard. */
-function subjectOf({ id, subject }: ServedEvent): string {
+export function subjectOf({ id, subject }: ServedEvent): string {
   const scope = id.replace(/:\d+$/, "");
   if (subject === "" || subject === scope) return scope.replace(/^discovery:/, "discovery ");
   return subject.startsWith(`${scope}/`) ? `${scope} ${subject.slice(scope.length + 1)}` : subject;
 }
 
-/** Red: somebody should look. Green: that is over, or somebody came. */
-function colourOf(type: string, after: unknown): "red" | "green" | "yellow" {
+/** Red: somebody should look. Green: that is over, or somebody came. `type`: without `rollcall.`. */
+export function colourOf(type: string, after: unknown): "red" | "green" | "yellow" {
   if (/_(?:CONFLICT|MISSING|SPLIT|DRIFT|SUSPECT)$/.test(type)) return after === null ? "green" : "red";
   if (/_(?:DOWN|LOST|GAP)$/.test(type)) return "red";
   return /_(?:UP|NEW)$/.test(type) ? "green" : "yellow";

@@ -32,7 +32,8 @@ const WORDS: Readonly<Record<string, Words>> = {
       from("rollcall", textAt(after, "info", "version")),
       agentState(after),
     ),
-  AGENT_UP: () => "answers again",
+  // Without a known id it carries the address: nobody has answered there before.
+  AGENT_UP: (before) => (textAt(before, "agent_addr") === null ? "answers again" : "answers"),
   AGENT_DOWN: (_before, after) => agentState(after),
   AGENT_INFO_CHANGED: agentChanged,
   NODE_NEW: (_before, after) => reportWords(at(after, "report")),
@@ -94,11 +95,10 @@ function agentState(value: unknown): string {
 }
 
 function agentChanged(before: unknown, after: unknown): string {
+  const [was, is] = [before, after].map((value) => textAt(value, "info", "version"));
+  if (at(before, "info") === null) return from("rollcall", is ?? null);
   const restarted = textAt(before, "info", "boot_id") !== textAt(after, "info", "boot_id");
-  return phrases(
-    change("rollcall", textAt(before, "info", "version"), textAt(after, "info", "version")),
-    restarted ? "restarted" : "",
-  );
+  return phrases(change("rollcall", was ?? null, is ?? null), restarted ? "restarted" : "");
 }
 
 function nodeReplaced(before: unknown, after: unknown): string {
@@ -116,7 +116,10 @@ const FIELDS = ["status", "role", "kind", "version", "voter", "api_addr", "addr"
 
 function nodeChanged(before: unknown, after: unknown): string {
   const changed = FIELDS.map((field) => {
-    const [was, is] = [before, after].map((value) => told(at(value, "report", field)));
+    const [was, is] = [before, after].map((value) => {
+      const text = told(at(value, "report", field));
+      return field === "genesis_id" ? shortOf(text) : text;
+    });
     return change(field.replaceAll("_", " "), was ?? null, is ?? null);
   });
   return phrases(...changed, change("agent", textAt(before, "agent_addr"), textAt(after, "agent_addr")));

@@ -121,6 +121,27 @@ const every = [
   event(37, "CLUSTER_REMOVED", {}, null),
   event(38, "ORCHESTRATE_REPORT", null, { outcome: "done" }),
   event(39, "OF_A_LATER_RELEASE", null, 7),
+  event(
+    40,
+    "AGENT_UP",
+    { agent_addr: "10.0.0.2:4100", ...agent("unreachable") },
+    { agent_addr: "10.0.0.2:4100", ...agent("ok") },
+    { subject: "prod/orders/10.0.0.2:4100" },
+  ),
+  event(
+    41,
+    "AGENT_INFO_CHANGED",
+    { agent_addr: "10.0.0.2:4100", info: null },
+    { agent_addr: "10.0.0.2:4100", info: { version: "0.2.0", boot_id: "b" } },
+    { subject: "prod/orders/10.0.0.2:4100" },
+  ),
+  event(
+    42,
+    "NODE_CHANGED",
+    { report: { ...report, genesis_id: null } },
+    { report: { ...report, genesis_id: "0b5c4e1e-8d1f" } },
+    n2,
+  ),
 ];
 
 /** The log in pages of ten, and the filters as they were asked for. */
@@ -180,6 +201,9 @@ describe("events", () => {
       2026-11-21T10:00:37Z  CLUSTER_REMOVED            prod/orders
       2026-11-21T10:00:38Z  ORCHESTRATE_REPORT         prod/orders: refresh done
       2026-11-21T10:00:39Z  OF_A_LATER_RELEASE         prod/orders
+      2026-11-21T10:00:40Z  AGENT_UP                   prod/orders 10.0.0.2:4100: answers
+      2026-11-21T10:00:41Z  AGENT_INFO_CHANGED         prod/orders 10.0.0.2:4100: rollcall 0.2.0
+      2026-11-21T10:00:42Z  NODE_CHANGED               prod/orders n2: genesis id none → 0b5c4e1e
       "
     `);
   });
