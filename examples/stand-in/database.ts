@@ -5,6 +5,7 @@
  *     node examples/stand-in/database.ts -agent 127.0.0.1:4100 -addr 127.0.0.1:5001 -data-dir DIR
  *
  *     GET  /          {"role":"primary"|"replica","peers":["127.0.0.1:5001",…],"genesis_id":"…"}
+ *     GET  /health    {"kind","role":"leader"|"replica",…} as an agent with `-db http` reads it
  *     POST /replicas  {"addr","genesis_id"}: a primary of that genesis takes a replica; others answer 409
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -76,10 +77,16 @@ function serve(): void {
   const server = createServer(async (request, response) => {
     const isJoin = request.method === "POST" && request.url === "/replicas";
     const problem = isJoin ? await take(request) : null;
+    const shown = request.url === "/health" ? health(data) : data;
     response.writeHead(problem === null ? 200 : 409, { "content-type": "application/json" });
-    response.end(`${JSON.stringify(problem === null ? data : { error: problem })}\n`);
+    response.end(`${JSON.stringify(problem === null ? shown : { error: problem })}\n`);
   });
   server.listen(Number(port), host, () => say(`${data.role} of genesis ${data.genesis_id}`));
+}
+
+/** The same in the words of a node report, for agents that ask how their database is. */
+function health({ role }: Data) {
+  return { kind: "stand-in", status: "healthy", role: role === "primary" ? "leader" : "replica" };
 }
 
 /** Takes the replica that asks, or gives the reason why not. */

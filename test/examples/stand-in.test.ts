@@ -88,6 +88,8 @@ describe("the stand-in database", () => {
       await expect(show(addr)).rejects.toThrow();
       its.says({ kind: "bootstrap", genesis_id: "g", members: [{ api_addr: addr }], revision: 1 });
       await shows(addr, { role: "primary", peers: [addr], genesis_id: "g" });
+      const health = JSON.parse((await request(`http://${addr}/health`)).body);
+      expect(health).toEqual({ kind: "stand-in", status: "healthy", role: "leader" });
       const members = [{ api_addr: addr }, { api_addr: "127.0.0.1:1" }, { api_addr: "" }];
       its.says({ kind: "bootstrap", genesis_id: "g", members, revision: 2 });
       await shows(addr, { role: "primary", peers: ["127.0.0.1:1", addr].sort(), genesis_id: "g" });
