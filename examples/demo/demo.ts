@@ -9,11 +9,12 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { codeOf, RollcallError, reason } from "../../src/lib/errors.ts";
 import { type Arguments, HELP, parseArguments } from "./arguments.ts";
 import { openChildren } from "./children.ts";
+import { newsOf, openCoordinator } from "./coordinator.ts";
 import { openNode } from "./node.ts";
 import { freePorts } from "./ports.ts";
 import { childEnv, endingOf, screenSince, uuid } from "./process.ts";
 import type { Screen } from "./screen.ts";
-import { openStore, programOf, type Store, type StoreDeps } from "./store.ts";
+import { KEY, openStore, programOf, type Store, type StoreDeps } from "./store.ts";
 import { type Cast, play } from "./story.ts";
 import { openWait } from "./wait.ts";
 
@@ -24,6 +25,7 @@ const ABOUT =
 
 /** An orderly end: longer than an agent takes to withdraw from a store that does not answer. */
 const IN_ORDER_MS = 4_000;
+const WHO = "coordinator".length;
 
 process.exitCode = await main();
 
@@ -52,7 +54,7 @@ async function perform({ disco, pace, keep }: Arguments, program: string | null)
     clear();
   });
   const wait = openWait({ clock, signal: ending.signal, pace });
-  const screen = screenSince(began);
+  const screen = screenSince(began, WHO);
   let store: Store | null = null;
   try {
     screen.title("rollcall demo: exactly one cluster", ABOUT);
@@ -85,23 +87,38 @@ function castOf({ children, ports, dir, wait, store, screen }: Stage): Cast {
       children,
       wait,
     });
-  return { screen, wait, store, nodes: [node(1), node(2), node(3)], spare: portsOf(4) };
+  const coordinator = openCoordinator({
+    ...{ dir, port: ports(5), agentPorts: [1, 2, 3, 4].map(ports), children, wait },
+    settings: [
+      {
+        ...{ apiVersion: "rollcall/v1", kind: "ClusterSettings", metadata: { name: KEY } },
+        spec: { interval: "1s", node_timeout: "500ms" },
+      },
+    ],
+    told: (event) => screen.news("coordinator", newsOf(event)),
+  });
+  const nodes = [node(1), node(2), node(3)] as const;
+  return { screen, wait, store, nodes, spare: portsOf(4), coordinator, cluster: KEY };
 }
 
-async function keepRunning({ screen, wait, nodes: [first] }: Cast): Promise<void> {
+async function keepRunning({ screen, wait, nodes: [first], coordinator, cluster }: Cast): Promise<void> {
   screen.gap();
   screen.plain("Everything keeps running until Ctrl-C. To look around:");
   screen.command(`curl http://${first.databaseAddr()}/`);
   screen.command(`curl http://${first.agentAddr()}/v1/outcome`);
   screen.command(`npm run rollcall -- status -addr ${first.agentAddr()}`);
+  screen.command(`npm run rollcall -- clusters -coordinator ${coordinator.url}`);
+  screen.command(`npm run rollcall -- cluster show ${cluster} -coordinator ${coordinator.url}`);
+  screen.command(`npm run rollcall -- events --follow -coordinator ${coordinator.url}`);
   await wait.end();
 }
 
-async function endInOrder({ screen, store, nodes }: Cast): Promise<void> {
+async function endInOrder({ screen, store, nodes, coordinator }: Cast): Promise<void> {
+  await coordinator.stop(IN_ORDER_MS);
   await Promise.all(nodes.map((node) => node.stop(IN_ORDER_MS)));
   await store.close();
   screen.gap();
-  screen.event("all", "ended in order: databases, agents, register. Nothing is left behind.");
+  screen.event("all", "ended in order, the coordinator first. Nothing is left behind.");
 }
 
 /** Says why it ended early, and gives the exit code. */

@@ -74,6 +74,7 @@ export function openNode(options: {
         "agent",
         ...["-node-id", name, "-bootstrap-expect", "3", ...flags],
         ...["-http-addr", agentAddr(), "-data-dir", join(dir, "agent")],
+        ...["-db", "http", "-db-addr", `http://${databaseAddr()}/health`],
         ...["-db-adv-addr", databaseAddr(), "-db-data-dir", join(dir, "database")],
         ...["-log-format", "text"],
       ]);

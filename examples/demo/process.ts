@@ -22,8 +22,8 @@ export function endingOf(): AbortController {
   return ending;
 }
 
-/** The terminal, or whatever standard output is. */
-export function screenSince(began: number): Screen {
+/** The terminal, or whatever standard output is. `who`: the longest name in the story. */
+export function screenSince(began: number, who = 8): Screen {
   const { stdout } = process;
   return openScreen({
     write: (text) => stdout.write(text),
@@ -31,6 +31,7 @@ export function screenSince(began: number): Screen {
     color: stdout.isTTY && stdout.hasColors(),
     columns: stdout.isTTY ? stdout.columns : null,
     sinceMs: () => systemClock.now() - began,
+    who,
   });
 }
 

@@ -6,15 +6,19 @@ type Style = Parameters<typeof styleText>[0];
 /** No line is longer, however wide the terminal is. */
 const WIDEST = 96;
 const TIME = 6;
+/** The column of who does or says something, unless a story has longer names. */
 const WHO = 8;
+/** The column of the types of events. */
+const TYPE = 18;
 const GAP = "  ";
-const INDENT = TIME + WHO + 2 * GAP.length;
 const NODE_STYLES: Readonly<Record<string, Style>> = {
   "node-1": "cyan",
   "node-2": "magenta",
   "node-3": "yellow",
 };
 
+/** What a log tells at once. */
+export type News = { readonly type: string; readonly look: Style; readonly text: string };
 export type Screen = ReturnType<typeof openScreen>;
 
 /**
@@ -27,8 +31,11 @@ export function openScreen(options: {
   /** Columns of the terminal; null when there is none. */
   readonly columns: number | null;
   readonly sinceMs: () => number;
+  /** The longest name of who does something, in characters (8). */
+  readonly who?: number;
 }) {
-  const { write, color, sinceMs } = options;
+  const { write, color, sinceMs, who: whoColumns = WHO } = options;
+  const indent = TIME + whoColumns + 2 * GAP.length;
   const width = Math.max(50, Math.min(WIDEST, options.columns ?? WIDEST));
   const paint = (style: Style, text: string) =>
     color ? styleText(style, text, { validateStream: false }) : text;
@@ -37,7 +44,11 @@ export function openScreen(options: {
       .replace(/`([^`]*)`/g, (_, words: string) => paint("bold", words))
       .replace(/\bnode-\d\b/g, (name) => paint(NODE_STYLES[name] ?? "bold", name));
   const line = (text = "") => write(`${text.trimEnd()}\n`);
-  const body = (text: string) => wrap(text, width - INDENT).map(painted);
+  const body = (text: string) => wrap(text, width - indent).map(painted);
+  const opening = (who: string) => {
+    const stamp = `${(sinceMs() / 1_000).toFixed(1)}s`.padStart(TIME);
+    return [paint("dim", stamp), paint(NODE_STYLES[who] ?? "blue", who.padEnd(whoColumns))].join(GAP);
+  };
 
   return {
     title(text: string, about: string): void {
@@ -53,20 +64,25 @@ export function openScreen(options: {
     },
     /** An event: when, who, what. */
     event(who: string, text: string): void {
-      const stamp = `${(sinceMs() / 1_000).toFixed(1)}s`.padStart(TIME);
-      const name = paint(NODE_STYLES[who] ?? "blue", who.padEnd(WHO));
       const [first = "", ...rest] = body(text);
-      line([paint("dim", stamp), name, first].join(GAP));
-      for (const part of rest) line(" ".repeat(INDENT) + part);
+      line(opening(who) + GAP + first);
+      for (const part of rest) line(" ".repeat(indent) + part);
+    },
+    /** An event of a log: when, who tells it, its type in its own colour, and below each other what it says. */
+    news(who: string, { type, look, text }: News): void {
+      const room = indent + Math.max(TYPE, type.length) + GAP.length;
+      const [first = "", ...rest] = wrap(text, width - room).map(painted);
+      line([opening(who), paint(look, type) + " ".repeat(Math.max(0, TYPE - type.length)), first].join(GAP));
+      for (const part of rest) line(" ".repeat(indent + TYPE + GAP.length) + part);
     },
     /** What a program said, in its own words, below the event before. */
     quote(text: string): void {
-      for (const part of wrap(text, width - INDENT - 2))
-        line(`${" ".repeat(INDENT)}${paint("dim", "|")} ${paint("italic", part)}`);
+      for (const part of wrap(text, width - indent - 2))
+        line(`${" ".repeat(indent)}${paint("dim", "|")} ${paint("italic", part)}`);
     },
     /** More of the event before. */
     more(text: string): void {
-      for (const part of body(text)) line(" ".repeat(INDENT) + part);
+      for (const part of body(text)) line(" ".repeat(indent) + part);
     },
     /** Columns as wide as their widest cell; the first row is the head. */
     table(rows: readonly (readonly string[])[]): void {
@@ -80,8 +96,8 @@ export function openScreen(options: {
     },
     /** One fact of the end: what it is, and what it says. */
     fact(label: string, text: string): void {
-      for (const [at, part] of wrap(text, width - INDENT).entries())
-        line((at === 0 ? label : "").padEnd(INDENT) + painted(part));
+      for (const [at, part] of wrap(text, width - indent).entries())
+        line((at === 0 ? label : "").padEnd(indent) + painted(part));
     },
     /** A paragraph at the left edge. */
     plain(text: string): void {

@@ -12,7 +12,8 @@ import type { Wait } from "./wait.ts";
 export const STORES = ["embedded", "consul-kv", "etcd-kv"] as const;
 export type StoreKind = (typeof STORES)[number];
 
-const KEY = "demo";
+/** The agents' key. */
+export const KEY = "demo";
 
 /** A running store. */
 export type Store = {

@@ -1,6 +1,7 @@
 /** The story that the demo tells, in five acts. Whatever a sentence says is checked before it is shown. */
 import { strict as assert } from "node:assert";
 import type { Outcome } from "../../src/core/model.ts";
+import { type Coordinator, isOf, type ListedCluster, leads } from "./coordinator.ts";
 import type { DemoNode, NodePorts } from "./node.ts";
 import type { Screen } from "./screen.ts";
 import type { Store } from "./store.ts";
@@ -15,6 +16,9 @@ export type Cast = {
   readonly nodes: readonly [DemoNode, DemoNode, DemoNode];
   /** Where the last node's replacement runs. */
   readonly spare: NodePorts;
+  readonly coordinator: Coordinator;
+  /** The cluster's id, which is the agents' key. */
+  readonly cluster: string;
 };
 
 /** One life of an agent, and the outcome it gave its database. */
@@ -35,9 +39,18 @@ export async function play(cast: Cast): Promise<void> {
   await whatThereIs(cast, lives);
 }
 
-async function twoOfThree({ screen, wait, store, nodes: [first, second] }: Cast): Promise<void> {
+async function twoOfThree({ screen, wait, store, nodes, coordinator, cluster }: Cast): Promise<void> {
+  const [first, second] = nodes;
   screen.act(1, "Two of three are there");
   screen.event("register", `is ${store.what}`);
+  await coordinator.start();
+  coordinator.list([listed({ nodes, cluster })]);
+  screen.event(
+    "coordinator",
+    "is told of three agents by a file, and asks each of them every second. It takes no part in what " +
+      "they do; what changes, it tells as an event:",
+  );
+  await coordinator.event("that there is a cluster", isOf("CLUSTER_NEW", cluster));
   screen.event(first.name, "starts: a database, and beside it the agent that it waits for");
   const listening = [first.start(), second.start()];
   screen.event(second.name, "starts in the same way");
@@ -49,7 +62,10 @@ async function twoOfThree({ screen, wait, store, nodes: [first, second] }: Cast)
   for (const text of why.unblock) screen.quote(text);
   await wait.pause(2 * READ_MS);
   screen.event(second.name, "says the same. However long it takes, no node begins alone.");
-  await wait.pause(READ_MS);
+  const shownAt = wait.now();
+  for (const { name } of [first, second])
+    await coordinator.event(`of ${name}`, isOf("NODE_NEW", `${cluster}/${name}`));
+  await wait.pause(READ_MS, shownAt);
 }
 
 async function theThird({ screen, wait, store, nodes }: Cast): Promise<Life[]> {
@@ -81,7 +97,10 @@ async function theThird({ screen, wait, store, nodes }: Cast): Promise<Life[]> {
 }
 
 /** Shows what each database became. Gives the one that creates, then the others. */
-async function roles({ screen, wait }: Cast, lives: readonly Life[]): Promise<[Life, Life, Life]> {
+async function roles(
+  { screen, wait, coordinator, cluster }: Cast,
+  lives: readonly Life[],
+): Promise<[Life, Life, Life]> {
   const [creator, ...more] = lives.filter((life) => life.outcome.kind === "bootstrap");
   const [one, two, ...rest] = lives.filter((life) => life.outcome.kind === "join");
   assert(creator && one && two && more.length + rest.length === 0, "one creates, two join");
@@ -92,17 +111,24 @@ async function roles({ screen, wait }: Cast, lives: readonly Life[]): Promise<[L
     await other.node.database((d) => d.role === "replica" && d.genesis_id === outcome.genesis_id);
     screen.event(other.node.name, `outcome \`join\`: its database joins ${node.name} as a replica`);
   }
-  await wait.pause(2 * READ_MS);
+  const shownAt = wait.now();
+  await coordinator.event("who leads", leads(cluster, node.name));
+  await wait.pause(2 * READ_MS, shownAt);
   return [creator, one, two];
 }
 
-async function crash({ screen, wait }: Cast, creator: Life, others: readonly Life[]): Promise<Life> {
+async function crash(cast: Cast, creator: Life, others: readonly Life[]): Promise<Life> {
+  const { screen, wait, coordinator, cluster } = cast;
   const { node, incarnation } = creator;
   const genesis = creator.outcome.genesis_id;
   screen.act(3, "A crash");
+  const since = coordinator.told();
   await node.kill();
   screen.event(node.name, "loses its power: agent and database are killed (SIGKILL)");
-  await wait.pause(READ_MS);
+  const killedAt = wait.now();
+  await coordinator.event(`of ${node.name}`, isOf("AGENT_DOWN", `${cluster}/${node.name}`), since);
+  await coordinator.event("that nobody leads", leads(cluster, null), since);
+  await wait.pause(READ_MS, killedAt);
   for (const other of others) {
     const now = await other.node.outcome();
     assert(now.genesis_id === genesis && now.kind === other.outcome.kind, "nothing new is created");
@@ -123,12 +149,14 @@ async function crash({ screen, wait }: Cast, creator: Life, others: readonly Lif
     `outcome \`existing\`, ${tookMs} ms after its agent was up: the same incarnation ` +
       `(${short(incarnation)}), the same genesis. Its database goes on as the primary; nothing is created twice.`,
   );
-  await wait.pause(2 * READ_MS);
+  const shownAt = wait.now();
+  await coordinator.event("who leads again", leads(cluster, node.name), since);
+  await wait.pause(2 * READ_MS, shownAt);
   return { node, incarnation, outcome };
 }
 
 async function replacement(cast: Cast, creator: DemoNode, lives: readonly Life[]): Promise<Life> {
-  const { screen, wait, nodes, spare } = cast;
+  const { screen, wait, nodes, spare, coordinator, cluster } = cast;
   const node = nodes[2];
   const old = lives.find((life) => life.node === node);
   assert(old !== undefined, `${node.name} has lived before`);
@@ -136,6 +164,8 @@ async function replacement(cast: Cast, creator: DemoNode, lives: readonly Life[]
   screen.act(4, "A replacement");
   await node.stop(STOP_MS);
   node.replace(spare);
+  const since = coordinator.told();
+  coordinator.list([listed(cast)]);
   screen.event(node.name, "is gone for good. A new machine takes its name: empty disk, another address");
   const shownAt = wait.now();
   await node.start();
@@ -164,17 +194,22 @@ async function replacement(cast: Cast, creator: DemoNode, lives: readonly Life[]
     "register",
     `lists three members. ${short(old.incarnation)} is none of them; it never counts again.`,
   );
-  await wait.pause(2 * READ_MS);
+  const toldAt = wait.now();
+  const replaced = isOf("NODE_REPLACED", `${cluster}/${node.name}`);
+  await coordinator.event(`that ${node.name} was replaced`, replaced, since);
+  await wait.pause(2 * READ_MS, toldAt);
   return { node, incarnation, outcome };
 }
 
-async function whatThereIs({ screen, store, nodes }: Cast, lives: readonly Life[]): Promise<void> {
+async function whatThereIs(cast: Cast, lives: readonly Life[]): Promise<void> {
+  const { screen, store, nodes, coordinator, cluster } = cast;
   screen.act(5, "What there is now");
+  const verdict = await coordinator.verdict(cluster, lives[0]?.outcome.genesis_id ?? "");
   const rows = await Promise.all(nodes.map(rowOf));
   screen.table([["NODE", "INCARNATION", "AGENT", "DATABASE", "ROLE", "OUTCOME"], ...rows]);
   const record = await store.record();
-  const now = await Promise.all(nodes.map((node) => node.outcome()));
   assert(record.state === "sealed" && record.birth === 1 && record.gen === 1, "one birth, one claim");
+  const now = await Promise.all(nodes.map((node) => node.outcome()));
   const named = [...now, ...lives.map((life) => life.outcome)].map((outcome) => outcome.genesis_id);
   assert.deepEqual([...new Set(named)], [record.genesis_id], "everybody names the one genesis");
   screen.fact("Genesis record", record.genesis_id);
@@ -186,8 +221,16 @@ async function whatThereIs({ screen, store, nodes }: Cast, lives: readonly Life[
   const count = (kind: Outcome["kind"]) => `${kinds.filter((k) => k === kind).length} ${kind}`;
   screen.fact("Outcomes so far", `${count("bootstrap")}, ${count("join")}, ${count("existing")}`);
   screen.fact("Asked just now", `${nodes.map((node) => node.name).join(", ")} all name this genesis`);
+  const { first, last } = await coordinator.complete(cluster);
+  screen.fact("Coordinator", verdict);
+  screen.fact("Events", `${first} to ${last}, told as they are stored, without a gap`);
   screen.gap();
   screen.plain("`Exactly one genesis.`");
+}
+
+/** The cluster as the file lists it. */
+function listed({ nodes, cluster }: Pick<Cast, "nodes" | "cluster">): ListedCluster {
+  return { cluster_id: cluster, nodes: nodes.map((node) => node.agentAddr()) };
 }
 
 async function rowOf(node: DemoNode): Promise<string[]> {

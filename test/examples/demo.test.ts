@@ -63,11 +63,11 @@ function says(running: Running, text: string): Promise<unknown> {
 
 /** The lines of a whole story, in their order. */
 const STORY = [
-  /^ +\d+\.\ds {2}node-1 {4}lets its database wait\. Asked why/,
+  /^ +\d+\.\ds {2}node-1 {7}lets its database wait\. Asked why/,
   /^ +\| 2 of 3 voters are there: node-1 \(this node\), node-2\./,
   /^2\. The third arrives$/,
-  /^ +\d+\.\ds {2}node-[12] {4}claims the creation/,
-  /^ +\d+\.\ds {2}all {7}settled \d+ ms after the agent of node-3 was up$/,
+  /^ +\d+\.\ds {2}node-[12] {7}claims the creation/,
+  /^ +\d+\.\ds {2}all {10}settled \d+ ms after the agent of node-3 was up$/,
   /outcome bootstrap: its database creates the data and is the primary$/,
   /outcome join: its database joins node-\d as a replica$/,
   /outcome join: its database joins node-\d as a replica$/,
@@ -79,20 +79,40 @@ const STORY = [
   /^ {2}node-1 .* existing$/,
   /^ {2}node-2 .* replica {2}join$/,
   /^ {2}node-3 .* replica {2}join$/,
-  /^Genesis record {4}[0-9a-f-]{36}$/,
-  /^Outcomes so far {3}1 bootstrap, 3 join, 1 existing$/,
+  /^Genesis record {7}[0-9a-f-]{36}$/,
+  /^Outcomes so far {6}1 bootstrap, 3 join, 1 existing$/,
+  /^Coordinator {10}demo is green, 3 of 3 nodes are up, node-\d leads$/,
+  /^Events {15}demo:1 to demo:\d+, told as they are stored, without a gap$/,
   /^Exactly one genesis\.$/,
-  /ended in order: databases, agents, register\. Nothing is left behind\.$/,
+  /ended in order, the coordinator first\. Nothing is left behind\.$/,
 ];
 
-function expectStory(out: string): void {
-  const lines = out.split("\n");
+/** What the coordinator tells meanwhile, in its order; among the sentences it comes when it comes. */
+const EVENTS = [
+  /CLUSTER_NEW {9}demo: found by inventory, 3 nodes$/,
+  /NODE_NEW {12}demo node-[12]: /,
+  /LEADER_CHANGED {6}demo: nobody → node-\d$/,
+  /AGENT_DOWN {10}demo node-\d: does not answer$/,
+  /LEADER_CHANGED {6}demo: node-\d → nobody$/,
+  /AGENT_UP {12}demo node-\d: answers again$/,
+  /LEADER_CHANGED {6}demo: nobody → node-\d$/,
+  /CLUSTER_CHANGED {5}demo: now also 127\.0\.0\.1:\d+, no longer( |$)/,
+  /NODE_REPLACED {7}demo node-3: another disk, incarnation [0-9a-f]{8} →/,
+].map(({ source }) => new RegExp(`^ +\\d+\\.\\ds  coordinator  ${source}`));
+
+function expectInOrder(lines: readonly string[], expected: readonly RegExp[]): void {
   let from = 0;
-  for (const wanted of STORY) {
+  for (const wanted of expected) {
     const at = lines.findIndex((line, i) => i >= from && wanted.test(line));
     expect(at, `${wanted} in\n${lines.slice(from).join("\n")}`).toBeGreaterThanOrEqual(0);
     from = at + 1;
   }
+}
+
+function expectStory(out: string): void {
+  const lines = out.split("\n");
+  expectInOrder(lines, STORY);
+  expectInOrder(lines, EVENTS);
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(96);
   expect(out).not.toContain("\u001b");
   expect(out).not.toContain("`");
@@ -123,7 +143,7 @@ describe("the demo", () => {
         // Two seconds, and one more for a machine that runs other tests.
         expect(performance.now() - began).toBeLessThan(3_000);
         expect(left(running)).toEqual([]);
-        expect(running.child.stdout()).toMatch(/all {7}interrupted: everything ends now\n$/);
+        expect(running.child.stdout()).toMatch(/all {10}interrupted: everything ends now\n$/);
         expect(running.child.stderr()).toBe("");
       });
 
@@ -145,9 +165,13 @@ describe("the demo", () => {
 
     it("keeps the cluster running on request, until it is stopped", { timeout: WHOLE_MS }, async () => {
       const running = await demo(["-pace=0", "--keep"]);
-      await says(running, "status -addr");
+      await says(running, "events --follow -coordinator");
       const url = /curl (http:\S+\/v1\/outcome)/.exec(running.child.stdout())?.[1] ?? "";
       expect(await (await fetch(url)).json()).toMatchObject({ kind: "existing" });
+      const coordinator = / clusters -coordinator (http:\S+)/.exec(running.child.stdout())?.[1] ?? "";
+      expect(await (await fetch(`${coordinator}/v1/clusters`)).json()).toMatchObject({
+        items: [{ cluster_id: "demo", view: { health: "green" } }],
+      });
       running.child.signal("SIGTERM");
       expect(await running.child.ended).toEqual({ code: 143, signal: null });
       expect(left(running)).toEqual([]);

@@ -26,6 +26,19 @@ describe("the demo's screen", () => {
     ]);
   });
 
+  it("has a column for the types of events, and one beside it for what they say", () => {
+    const { screen, text } = shown(false, 60);
+    screen.news("node-1", { type: "NODE_UP", look: "green", text: "demo node-2: unavailable → healthy" });
+    screen.news("node-1", { type: "DISCOVERY_SETTINGS_APPLY", look: "red", text: "discovery inventory" });
+    expect(text().split("\n")).toEqual([
+      " 12.3s  node-1    NODE_UP             demo node-2:",
+      "                                      unavailable → healthy",
+      " 12.3s  node-1    DISCOVERY_SETTINGS_APPLY  discovery",
+      "                                      inventory",
+      "",
+    ]);
+  });
+
   it("colours node names wherever they are, and shows the same words", () => {
     const plain = shown(false, null);
     const colored = shown(true, null);
