@@ -257,12 +257,14 @@ function besidePage(beside: Beside) {
 
 /** What of the database and of what is kept for it counts as a change. */
 function besideFacets(beside: Beside) {
-  const { role, status, version } = beside.report();
+  const { role, status, version, members } = beside.report();
+  const listed = members?.map(({ id, addr, voter }) => ({ id, addr, voter })) ?? null;
   return {
     leader: beside.leads(),
     role,
     status,
     version,
+    database_members: listed?.sort((a, b) => (a.id < b.id ? -1 : 1)) ?? null,
     process: beside.process()?.at ?? null,
     leader_key: beside.leaderTrouble()?.code ?? null,
     failing: beside.failing(),

@@ -3,7 +3,7 @@
  * moments. Gauges (lag, memory, contacts) are no facets. Pure.
  */
 import type { LeaderRecord, Member } from "./model.ts";
-import type { Role, StatusCode } from "./node-report.ts";
+import type { DatabaseMember, Role, StatusCode } from "./node-report.ts";
 
 /** Everything that is compared; each key is a kind of transition. */
 export type Facets = {
@@ -16,6 +16,8 @@ export type Facets = {
   readonly role: Role;
   readonly status: StatusCode;
   readonly version: string | null;
+  /** Whom the database lists as its members, by id; null: it did not say. */
+  readonly database_members: readonly Pick<DatabaseMember, "id" | "addr" | "voter">[] | null;
   /** This node's own addresses and incarnation. */
   readonly address: Readonly<Record<string, unknown>>;
   readonly registration: string;

@@ -12,6 +12,7 @@ const facets = (outcome: number): Facets => ({
   role: "unknown",
   status: "unknown",
   version: null,
+  database_members: null,
   address: {},
   registration: "held",
   store: true,
