@@ -39,19 +39,22 @@ export function simulatedClusters(options: {
     const cluster: SimulatedCluster = {
       ...{ cluster_id, genesis_id: idOf(`genesis ${cluster_id}`), nodes: [], leader: null, term: 1 },
     };
-    for (let node = 0; node < options.nodes; node++) {
-      const number = at * options.nodes + node;
-      cluster.nodes.push({
-        cluster,
-        address: `${loopback(options.first, number)}:${options.port}`,
-        node_id: `n${node + 1}`,
-        incarnation: idOf(`incarnation ${number}`),
-        ...{ boot_id: idOf(`boot ${number}`), seq: 1, status: "healthy", silent: false, written: null },
-      });
-    }
+    for (let node = 0; node < options.nodes; node++)
+      joined(cluster, `${loopback(options.first, at * options.nodes + node)}:${options.port}`);
     cluster.leader = cluster.nodes[0] ?? null;
     return cluster;
   });
+}
+
+/** A further node of a cluster, at this address. */
+export function joined(cluster: SimulatedCluster, address: string): SimulatedNode {
+  const node: SimulatedNode = {
+    ...{ cluster, address, node_id: `n${cluster.nodes.length + 1}` },
+    incarnation: idOf(`incarnation ${address}`),
+    ...{ boot_id: idOf(`boot ${address}`), seq: 1, status: "healthy", silent: false, written: null },
+  };
+  cluster.nodes.push(node);
+  return node;
 }
 
 /** The state and the shards of a node as JSON, and the tag that names the state. */

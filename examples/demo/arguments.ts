@@ -50,7 +50,8 @@ function storeOf(given: string): StoreKind {
   );
 }
 
-function paceOf(given: string): number {
+/** From 0 to 10. Throws a `usage` line. */
+export function paceOf(given: string): number {
   if (/^\d{1,2}(\.\d+)?$/.test(given) && Number(given) <= 10) return Number(given);
   return fail(`-pace: ${JSON.stringify(given)} is no number from 0 to 10`);
 }

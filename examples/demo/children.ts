@@ -60,6 +60,31 @@ export function openChildren(
       alive.set(spawned, child);
       return child;
     },
+    /** What a program prints that ends by itself with 0. Throws `child_ended` with what it complains of. */
+    async output(program: string, args: readonly string[]): Promise<string> {
+      if (closed) throw new RollcallError("closed", `run ${program}: the demo is ending`);
+      const spawned = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: options.env });
+      let text = "";
+      spawned.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+      });
+      const output = keepOutput(spawned);
+      const name = args.slice(1).join(" ");
+      const gone = new Promise<string>((resolve, reject) => {
+        spawned.once("error", reject);
+        spawned.once("close", (code, signal) => {
+          alive.delete(spawned);
+          if (code === 0) resolve(text.trimEnd());
+          else reject(ended(name, `ended with ${signal ?? `exit code ${code}`}`, output.tail()));
+        });
+      });
+      const end = async (signal: NodeJS.Signals) => {
+        spawned.kill(signal);
+        await gone.catch(() => {});
+      };
+      alive.set(spawned, { name, line: output.line, tail: output.tail, end });
+      return gone;
+    },
     /** Ends everything that still runs, at once. Safe twice. */
     async endAll(): Promise<void> {
       closed = true;

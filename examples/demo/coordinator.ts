@@ -45,6 +45,7 @@ export function openCoordinator(options: {
   const inventory = join(dir, "inventory.json");
   const settings = join(dir, "settings.yaml");
   const seen: ServedEvent[] = [];
+  let isQuiet = (_: number) => false;
   let child: Child | null = null;
   const log = () => child?.tail() ?? "";
 
@@ -69,7 +70,7 @@ export function openCoordinator(options: {
     async start(): Promise<void> {
       list([]);
       const discovery = {
-        ...{ apiVersion: "rollcall/v1", kind: "DiscoverySettings", metadata: { name: "inventory" } },
+        ...{ apiVersion: "rollcall/v1", kind: "DiscoverySettings", metadata: { name: "file" } },
         spec: {
           ...{ mode: "file", interval: "1s", config: { path: inventory } },
           allow: { cidrs: ["127.0.0.0/8"], ports: options.agentPorts },
@@ -89,12 +90,16 @@ export function openCoordinator(options: {
         log,
       );
       const heard = (event: ServedEvent) => {
+        if (!isQuiet(seen.length)) options.told(event);
         seen.push(event);
-        options.told(event);
       };
       await wait.event("the stream of events", follow(`${url}/v1/events/stream`, wait.signal, heard), log);
     },
-    /** How many events it has told so far. */
+    /** From now on events are kept and not told where `quiet` takes how many came before. */
+    quiet(quiet: (before: number) => boolean): void {
+      isQuiet = quiet;
+    },
+    /** How many events have come so far. */
     told: () => seen.length,
     /** The first event that `wanted` takes of those after the first `since`, or that is yet to come. */
     event: (what: string, wanted: (event: ServedEvent) => boolean, since = 0) =>

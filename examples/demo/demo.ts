@@ -92,7 +92,7 @@ function castOf({ children, ports, dir, wait, store, screen }: Stage): Cast {
     settings: [
       {
         ...{ apiVersion: "rollcall/v1", kind: "ClusterSettings", metadata: { name: KEY } },
-        spec: { interval: "1s", node_timeout: "500ms" },
+        spec: { interval: "1s", node_timeout: "1s" },
       },
     ],
     told: (event) => screen.news("coordinator", newsOf(event)),

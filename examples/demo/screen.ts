@@ -105,6 +105,10 @@ export function openScreen(options: {
     },
     /** Something to type; never wrapped. */
     command: (text: string) => line(GAP + paint("bold", text)),
+    /** What a program printed, as it stands. */
+    verbatim(lines: readonly string[]): void {
+      for (const text of lines) line(GAP + text);
+    },
     gap: () => line(),
   };
 }

@@ -89,7 +89,7 @@ const STORY = [
 
 /** What the coordinator tells meanwhile, in its order; among the sentences it comes when it comes. */
 const EVENTS = [
-  /CLUSTER_NEW {9}demo: found by inventory, 3 nodes$/,
+  /CLUSTER_NEW {9}demo: found by file, 3 nodes$/,
   /NODE_NEW {12}demo node-[12]: /,
   /LEADER_CHANGED {6}demo: nobody → node-\d$/,
   /AGENT_DOWN {10}demo node-\d: does not answer$/,
