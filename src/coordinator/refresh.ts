@@ -192,7 +192,9 @@ async function taken(
   const whose = { record, discovery, suspect, conflict: conflict ?? [] };
   const seen = observe(old, { ...whose, observations, partial });
   const { facts, marks, decisions } = seen;
-  const changes = facts === old.facts && seen.gaps.length === 0 ? [] : changesOf(old.facts, seen);
+  // What went and came back is told too: then the way is longer, though it ends where it began.
+  const isStill = facts === old.facts && seen.path.length <= 1 && seen.gaps.length === 0;
+  const changes = isStill ? [] : changesOf(old.facts, seen);
   if (before !== null && changes.length === 0 && isSamePlace(old.marks, marks)) {
     cluster.cluster = { ...before, marks };
     return { outcome: "done", decisions, events: 0 };

@@ -1,0 +1,104 @@
+/** A coordinator over a store in memory, inventories and agents by hand, on a clock that only the test moves. */
+import { pino } from "pino";
+import { openCoordinator } from "../../../src/coordinator/coordinator.ts";
+import type { Inventory, Listing } from "../../../src/core/inventory.ts";
+import type { Observation, Seen, SeenTransition } from "../../../src/core/observation.ts";
+import { replayed } from "../../../src/core/replay.ts";
+import { RollcallError } from "../../../src/lib/errors.ts";
+import { openStore } from "../../../src/store/open.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { type ManualClock, manualClock, turns } from "../../lib/manual-clock.ts";
+
+const log = pino({ enabled: false });
+
+/** `look` gives what the one discovery `d` lists; `poll` what the agent at an address says. */
+export async function running(given: {
+  readonly look: Inventory["look"];
+  readonly poll?: (address: string) => Promise<Seen>;
+}) {
+  const clock = manualClock();
+  const real = await openStore("memory:", { source: "/rollcall/test", clock, log, replayed });
+  const stop = new AbortController();
+  let unknown = false;
+  const store: Store = {
+    ...real,
+    async commit(commits) {
+      const events = await real.commit(commits);
+      if (!unknown || commits.every(({ kind }) => kind === "run")) return events;
+      unknown = false;
+      throw new RollcallError("store_unknown", "write to the store: disk I/O error");
+    },
+  };
+  const poll = given.poll ?? (() => Promise.reject(new RollcallError("own", "nobody is polled here")));
+  const coordinator = await openCoordinator(
+    {
+      ...{ name: "test", version: "0", store, log, retention: { ageMs: 3_600_000, most: 1_000 } },
+      client: {
+        poll: async ({ agent_addr }): Promise<Observation> => ({
+          ...{ agent_addr, at: clock.wall() },
+          ...(await poll(agent_addr)),
+        }),
+      },
+      openInventory: async () => ({ look: given.look, close: async () => {} }),
+      checkInventory: async () => ({ ok: true }),
+      pacing: { clock, random: () => 0.5 },
+    },
+    stop.signal,
+  );
+  const run = coordinator.run();
+  return {
+    ...{ clock, view: coordinator.view, store: real },
+    pass: (ms: number) => pass(clock, ms),
+    apply: (...documents: readonly object[]) => coordinator.view.apply(JSON.stringify(documents)),
+    types: async () =>
+      (await real.events({ after: null, limit: 100, cluster: null, types: null })).map(
+        ({ event }) => event.type,
+      ),
+    /** The store does the next commit, and then cannot tell. */
+    forget: () => {
+      unknown = true;
+    },
+    async end() {
+      stop.abort();
+      await run;
+      await real.close();
+    },
+  };
+}
+
+async function pass(clock: ManualClock, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 50) {
+    clock.advance(Math.min(50, left));
+    await turns(2);
+  }
+}
+
+/** Settings of the discovery `d`. */
+export function discovery(more: object = {}) {
+  const spec = { mode: "file", interval: 10, config: { path: "/d" }, ...more };
+  return { apiVersion: "rollcall/v1", kind: "DiscoverySettings", metadata: { name: "d" }, spec };
+}
+
+/** A whole answer: the cluster `prod/a` at these addresses. */
+export function listing(...addresses: readonly string[]): Listing {
+  const nodes = addresses.map((agent_addr) => ({
+    ...{ agent_addr, secure: false, node_id: null, incarnation: null },
+  }));
+  return {
+    ...{ kind: "complete", leased: false, retired: [], foreign: [], problems: [] },
+    clusters: [{ cluster_id: "prod/a", display_name: null, nodes }],
+  };
+}
+
+/** An agent of `prod/a` that leads. */
+export function leader(seq: number, transitions: readonly SeenTransition[] = []): Seen {
+  return {
+    ...{ kind: "state", boot_id: "boot-1", seq, key: "prod/a", node_id: "n1", incarnation: "life-1" },
+    ...{ version: "0.1.0", voter: true, api_addr: "n1:4001", addr: "n1:4002", genesis_id: "genesis-1" },
+    report: {
+      ...{ kind: "rqlite", version: "8.26.8", status: "healthy", problem: null, role: "leader", term: 1 },
+      ...{ leader: null, members: null },
+    },
+    ...{ peers: ["n1"], transitions, shards: [] },
+  };
+}
