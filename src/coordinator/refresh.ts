@@ -138,7 +138,9 @@ async function pollAll(
     count(observation, deps.counts);
     observations.push(observation);
   };
-  await Promise.all(record.nodes.map(poll));
+  const polls = await Promise.allSettled(record.nodes.map(poll));
+  // The lock is held for as long as any of them is under way, whatever became of the others.
+  for (const one of polls) if (one.status === "rejected") throw one.reason;
 }
 
 /** Whether all of it comes in time. A silent agent must not keep what its neighbours say from being told. */
