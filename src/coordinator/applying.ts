@@ -3,9 +3,9 @@ import { withdrawn } from "../core/listing.ts";
 import { syntheticSettings } from "../core/settings.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Commit } from "../store/store.ts";
-import { commitListed, factsOf, recordsOf } from "./discover.ts";
+import { commitListed, factsOf, idsOf, recordsOf } from "./discover.ts";
 import { type InventoryCheck, parseDocuments, type Understood } from "./documents.ts";
-import { blank, type Known } from "./known.ts";
+import { blank, discoveryTurn, type Known, settingsScope } from "./known.ts";
 import type { Locks } from "./locks.ts";
 import type { Applied, ApplyAnswer } from "./pages.ts";
 import { shownDocument } from "./secrets.ts";
@@ -20,22 +20,40 @@ export type ApplyDeps = {
   readonly rescheduled: (kind: "discovery" | "cluster", name: string) => void;
 };
 
-/** The one name of the turn in which settings change. No cluster's id has a colon. */
+/** The one turn in which settings change; with it, and never after it, those of discoveries are taken. */
 const SETTINGS = "settings:";
 
 export async function apply(text: string, deps: ApplyDeps): Promise<ApplyAnswer> {
   const parsed = await parseDocuments(text, deps.checkInventory);
   if (!parsed.ok) return parsed;
-  return deps.locks.inTurn([SETTINGS], async () => {
+  const turns = parsed.documents.flatMap(({ kind, name }) =>
+    kind === "DiscoverySettings" ? [discoveryTurn(name)] : [],
+  );
+  return deps.locks.inTurn([SETTINGS, ...turns], async () => {
+    const rescheduled = () => {
+      for (const { kind, name } of parsed.documents) deps.rescheduled(SCHEDULED[kind], name);
+    };
+    if (await deps.known.sure(parsed.documents.map(scopeOf))) rescheduled();
     const applied = parsed.documents.map((one) => ({ ...one, changed: isNews(one, deps.known) }));
     const commits = applied.filter(({ changed }) => changed).map((one) => commitOf(one, deps));
-    if (commits.length > 0) await deps.known.commit(new Map(), commits);
+    if (commits.length > 0)
+      await deps.known.commit(new Map(), commits).catch((error: unknown) => {
+        // Where nobody could tell whether it was stored, it may be known by now.
+        rescheduled();
+        throw error;
+      });
     for (const one of applied) if (one.changed) take(one, deps);
     return {
       ok: true,
       applied: applied.map(({ kind, name, changed }): Applied => ({ kind, name, changed })),
     };
   });
+}
+
+const SCHEDULED = { DiscoverySettings: "discovery", ClusterSettings: "cluster" } as const;
+
+function scopeOf({ kind, name }: Pick<Understood, "kind" | "name">): string {
+  return kind === "DiscoverySettings" ? discoveryTurn(name) : settingsScope(name);
 }
 
 function isNews({ kind, name, document }: Understood, { discoveries, clusters }: Known): boolean {
@@ -86,24 +104,34 @@ export async function remove(
   deps: ApplyDeps,
 ): Promise<boolean> {
   const { known, locks } = deps;
-  return locks.inTurn([SETTINGS], async () => {
+  return locks.inTurn([SETTINGS, discoveryTurn(name)], async () => {
+    if (await known.sure([scopeOf({ kind, name })])) deps.rescheduled(SCHEDULED[kind], name);
     if (kind === "DiscoverySettings") return removeDiscovery(name, deps);
-    const cluster = known.clusters.get(name);
-    if (cluster === undefined || cluster.document === null) return false;
-    await known.commit(new Map(), [{ kind: "settings", clusterId: name, stored: null }]);
-    cluster.settings = syntheticSettings(name);
-    cluster.document = null;
-    deps.rescheduled("cluster", name);
-    return true;
+    return removeSettings(name, deps);
   });
+}
+
+async function removeSettings(id: string, { known, rescheduled }: ApplyDeps): Promise<boolean> {
+  const cluster = known.clusters.get(id);
+  if (cluster === undefined || cluster.document === null) return false;
+  try {
+    await known.commit(new Map(), [{ kind: "settings", clusterId: id, stored: null }]);
+    cluster.settings = syntheticSettings(id);
+    cluster.document = null;
+  } finally {
+    // Also where nobody could tell whether they were deleted: by now it may be known.
+    rescheduled("cluster", id);
+  }
+  return true;
 }
 
 async function removeDiscovery(name: string, deps: ApplyDeps): Promise<boolean> {
   const { known, locks, clock } = deps;
   const there = known.discoveries.get(name);
   if (there === undefined) return false;
-  const ids = there.records.map((record) => record.cluster_id);
-  await locks.inTurn(ids, async () => {
+  const ids = [...idsOf(name, known)];
+  const work = async () => {
+    await known.sure(ids);
     const { clusters } = withdrawn(name, { records: recordsOf(known), facts: factsOf(known) });
     const change = { type: "DISCOVERY_SETTINGS_DELETE", subject: name, after: null } as const;
     const commit: Commit = {
@@ -112,8 +140,12 @@ async function removeDiscovery(name: string, deps: ApplyDeps): Promise<boolean> 
     };
     await commitListed(name, { clusters }, [commit], deps);
     known.discoveries.delete(name);
-  });
-  deps.rescheduled("discovery", name);
-  for (const id of ids) deps.rescheduled("cluster", id);
+  };
+  try {
+    await locks.inTurn(ids, work);
+  } finally {
+    deps.rescheduled("discovery", name);
+    for (const id of ids) deps.rescheduled("cluster", id);
+  }
   return true;
 }

@@ -55,11 +55,9 @@ export async function openCoordinator(deps: CoordinatorDeps, signal: AbortSignal
   const discoverDeps: DiscoverDeps = {
     ...shared,
     openInventory: deps.openInventory,
-    fresh: (ids) => {
-      for (const id of ids) {
-        known.clusterOf(id);
-        scheduler.set("cluster", id, "now");
-      }
+    listed: (id) => {
+      known.clusterOf(id);
+      scheduler.ensure("cluster", id);
     },
   };
   const refreshDeps: RefreshDeps = { ...shared, client: deps.client };

@@ -9,7 +9,7 @@ import type { Log } from "../lib/log.ts";
 import { withDeadline } from "../lib/loop.ts";
 import type { Commit } from "../store/store.ts";
 import type { Counts } from "./counts.ts";
-import type { Known, KnownCluster, Step } from "./known.ts";
+import { discoveryTurn, type Known, type KnownCluster, type Step } from "./known.ts";
 import type { Locks } from "./locks.ts";
 
 /** The longest that one look may take. */
@@ -24,20 +24,45 @@ export type DiscoverDeps = {
   readonly signal: AbortSignal;
   /** Opens the inventory of settings that were checked. */
   readonly openInventory: (settings: DiscoverySettings) => Promise<Inventory>;
-  /** These clusters were listed for the first time. */
-  readonly fresh: (ids: readonly string[]) => void;
+  /** Told of every cluster that was listed before or is now, after each listing: it is to be refreshed, or no more. */
+  readonly listed: (clusterId: string) => void;
 };
 
-/** Looks once, and takes what it lists; `accept`: even where that is suspect. Never throws; gives what is wrong, or null. */
+/**
+ * Looks once, and takes what it lists; `accept`: even where that is suspect. One look at a time: of two, the one that
+ * answers later may have asked earlier. Never throws; gives what is wrong, or null.
+ */
 export async function discover(name: string, accept: boolean, deps: DiscoverDeps): Promise<string | null> {
-  const discovery = deps.known.discoveries.get(name);
-  if (discovery === undefined) return null;
+  const { locks, counts } = deps;
+  const turn = `look:${name}`;
+  if (!accept && locks.isTaken(turn)) {
+    counts.discarded++;
+    return null;
+  }
+  return locks.inTurn([turn], () => lookAndTake(name, accept, deps));
+}
+
+/** Until the settings it looked by are those that hold: who changes them meanwhile need not wait for the next run. */
+async function lookAndTake(name: string, accept: boolean, deps: DiscoverDeps): Promise<string | null> {
+  for (;;) {
+    const settings = deps.known.discoveries.get(name)?.settings;
+    if (settings === undefined) return null;
+    const problem = await lookBy(settings, accept, deps);
+    const now = deps.known.discoveries.get(name)?.settings;
+    if (now === undefined || now === settings || !now.enabled || deps.signal.aborted) return problem;
+  }
+}
+
+async function lookBy(
+  settings: DiscoverySettings,
+  accept: boolean,
+  deps: DiscoverDeps,
+): Promise<string | null> {
+  const { name } = settings;
   deps.counts.discoveries++;
   try {
-    const listing = await look(discovery.settings, deps);
-    await takeListing(name, listing, accept, deps);
-    discovery.foreign = listing.foreign;
-    discovery.problems = listing.problems;
+    const listing = await look(settings, deps);
+    await takeListing(settings, listing, accept, deps);
     return null;
   } catch (error) {
     if (deps.signal.aborted) return null;
@@ -58,26 +83,41 @@ async function look(settings: DiscoverySettings, deps: DiscoverDeps): Promise<Li
   }
 }
 
-/** In the turn of every cluster that the listing can change: those it lists, and those the discovery listed before. */
-async function takeListing(name: string, listing: Listing, accept: boolean, deps: DiscoverDeps) {
+/** In the turn of the discovery, and of every cluster that the listing can change: those it lists, listed, or owns. */
+async function takeListing(
+  settings: DiscoverySettings,
+  listing: Listing,
+  accept: boolean,
+  deps: DiscoverDeps,
+): Promise<void> {
   const { known, locks } = deps;
-  const before = known.discoveries.get(name)?.records ?? [];
-  const ids = new Set([...before, ...listing.clusters].map((record) => record.cluster_id));
-  await locks.inTurn([...ids], async () => {
+  const { name } = settings;
+  await locks.inTurn([discoveryTurn(name)], async () => {
+    await known.sure([discoveryTurn(name)]);
     const discovery = known.discoveries.get(name);
-    // Deleted while it was being looked at.
-    if (discovery === undefined) return;
-    const found = taken({
-      discovery: name,
-      listing,
-      accept,
-      records: recordsOf(known),
-      facts: factsOf(known),
+    // Deleted, or told to look elsewhere, while it was being looked at.
+    if (discovery === undefined || discovery.settings !== settings) return;
+    const ids = idsOf(name, known);
+    for (const { cluster_id } of listing.clusters) ids.add(cluster_id);
+    await locks.inTurn([...ids], async () => {
+      await known.sure([...ids]);
+      const [records, facts] = [recordsOf(known), factsOf(known)];
+      const found = taken({ discovery: name, listing, accept, records, facts });
+      await commitListed(name, found, [], deps);
+      discovery.records = found.records;
+      discovery.foreign = listing.foreign;
+      discovery.problems = listing.problems;
+      for (const { cluster_id } of found.records) ids.add(cluster_id);
+      for (const id of ids) deps.listed(id);
     });
-    await commitListed(name, found, [], deps);
-    discovery.records = found.records;
-    deps.fresh(found.fresh);
   });
+}
+
+/** The clusters that a discovery lists, or owns though their record is lost. In its turn no others become so. */
+export function idsOf(name: string, { discoveries, clusters }: Known): Set<string> {
+  const ids = new Set(discoveries.get(name)?.records.map((record) => record.cluster_id));
+  for (const [id, { cluster }] of clusters) if (cluster?.facts.discovery === name) ids.add(id);
+  return ids;
 }
 
 /** Stores what a discovery lists now together with what follows from it for clusters; nothing when nothing changed. */

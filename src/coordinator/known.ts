@@ -55,11 +55,18 @@ export type KnownOptions = {
   readonly told: (events: readonly StoredEvent[]) => void;
 };
 
+/** The turn of a discovery's settings and records, and the name of what may be in doubt. No cluster's id has a colon. */
+export const discoveryTurn = (name: string) => `discovery:${name}`;
+/** The name of what may be in doubt of a cluster's settings. */
+export const settingsScope = (clusterId: string) => `settings:${clusterId}`;
+
 /** Reads everything there is. */
 export async function openKnown({ store, counts, wall, told }: KnownOptions) {
   let works = true;
   const discoveries = new Map<string, KnownDiscovery>();
   const clusters = new Map<string, KnownCluster>();
+  /** What the store may have otherwise than it is here: a commit of it failed, and nobody could tell how far. */
+  const doubts = new Set<string>();
   for (const { settings, run, document } of await store.discoveries())
     discoveries.set(settings.name, blank(settings, document, run));
   for (const { discovery, record } of await store.records()) {
@@ -96,7 +103,8 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
 
   /**
    * Commits the steps of some clusters together with what belongs to them, and takes them over. Only in the turn of
-   * all those clusters. Throws what the store throws; where it cannot tell, what it has is read back first.
+   * all those clusters, when all of that is sure. Throws what the store throws; where that cannot tell, what it has is
+   * read back first.
    */
   async function commit(steps: ReadonlyMap<KnownCluster, Step>, beside: readonly Commit[]) {
     const at = wall();
@@ -110,8 +118,11 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
     }
     const events = await store.commit(commits).catch(async (error: unknown) => {
       works = false;
-      if (codeOf(error) === "store_unknown")
-        for (const known of steps.keys()) known.cluster = await store.cluster(known.id);
+      if (!UNSURE.has(codeOf(error) ?? "")) throw error;
+      const scopes = commits.flatMap(scopesOf);
+      for (const scope of scopes) doubts.add(scope);
+      // What cannot be read back now is before anything is made of it.
+      await sure(scopes).catch(() => {});
       throw error;
     });
     works = true;
@@ -126,13 +137,87 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
     return events;
   }
 
+  /**
+   * Reads back what is in doubt of these: clusters by their ids, discoveries and settings by their scopes. Only in the
+   * turn of all of them. True when anything was in doubt, and may be another now.
+   */
+  async function sure(scopes: readonly string[]): Promise<boolean> {
+    const unsure = scopes.filter((scope) => doubts.has(scope) || isUnfenced(scope));
+    // All of it in this turn: what came later would be older than what the next one makes.
+    const failed = (await Promise.allSettled(unsure.map(readBack))).find((one) => one.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    return unsure.length > 0;
+  }
+
+  /** Until a fence is granted here, a predecessor that was only paused may still commit: what was read at start is not sure. */
+  function isUnfenced(scope: string): boolean {
+    const known = clusters.get(scope);
+    return known !== undefined && known.cluster !== null && known.fence === null;
+  }
+
+  async function readBack(scope: string): Promise<void> {
+    const at = scope.indexOf(":");
+    const [kind, name] = [scope.slice(0, Math.max(0, at)), scope.slice(at + 1)];
+    if (kind === "discovery") await readDiscovery(name);
+    else if (kind === "settings") await readSettings(name);
+    else {
+      const known = clusterOf(name);
+      known.fence ??= await store.fence(name);
+      known.cluster = await store.cluster(name);
+    }
+    doubts.delete(scope);
+  }
+
+  async function readDiscovery(name: string): Promise<void> {
+    const stored = (await store.discoveries()).find(({ settings }) => settings.name === name);
+    const records = (await store.records()).filter(({ discovery }) => discovery === name);
+    if (stored === undefined) {
+      discoveries.delete(name);
+      return;
+    }
+    const { settings, document, run } = stored;
+    const known = discoveries.get(name) ?? blank(settings, document, run);
+    discoveries.set(name, Object.assign(known, { settings, document, records: records.map(recordIn) }));
+    for (const { record } of records) clusterOf(record.cluster_id);
+  }
+
+  async function readSettings(id: string): Promise<void> {
+    const stored = (await store.settings()).find(({ settings }) => settings.cluster_id === id);
+    const settings = stored?.settings ?? syntheticSettings(id);
+    Object.assign(clusterOf(id), {
+      settings,
+      document: stored?.synthetic === false ? stored.document : null,
+    });
+  }
+
   return {
-    ...{ discoveries, clusters, clusterOf, listers, commit },
+    ...{ discoveries, clusters, clusterOf, listers, commit, sure },
     /** Whether the store took the last commit. */
     works: () => works,
   };
 }
 export type Known = Awaited<ReturnType<typeof openKnown>>;
+
+/** After these the store may have taken what was asked for, or something else than was thought to be there. */
+const UNSURE: ReadonlySet<string> = new Set(["store_unknown", "fenced"]);
+
+function scopesOf(commit: Commit): string[] {
+  switch (commit.kind) {
+    case "cluster":
+      return [commit.clusterId];
+    case "discovery":
+      return [discoveryTurn(commit.name)];
+    case "settings":
+      return [settingsScope(commit.clusterId)];
+    // The next run is written with its own times.
+    case "run":
+      return [];
+    default:
+      return commit satisfies never;
+  }
+}
+
+const recordIn = ({ record }: { readonly record: ClusterRecord }) => record;
 
 /** A discovery that was not looked at yet. */
 export function blank(settings: DiscoverySettings, document: string, run: Run | null): KnownDiscovery {

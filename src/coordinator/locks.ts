@@ -13,6 +13,8 @@ export function openLocks() {
       held.add(id);
       return () => held.delete(id);
     },
+    /** Whether somebody has his turn, or waits for it. */
+    isTaken: (id: string) => last.has(id),
     /** Runs `work` after all that was asked for earlier on any of these clusters. Nobody waits in a circle: places are taken at once. */
     async inTurn<T>(ids: readonly string[], work: () => Promise<T>): Promise<T> {
       const own = Promise.withResolvers<void>();

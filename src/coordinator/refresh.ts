@@ -182,6 +182,7 @@ async function taken(
   partial: boolean,
   deps: RefreshDeps,
 ): Promise<Result> {
+  await deps.known.sure([cluster.id]);
   const target = targetOf(cluster.id, deps.known);
   if (target === null) return nothing("gone");
   const before = cluster.cluster;
@@ -224,6 +225,7 @@ async function tellOfRequest(
   const change: Change = { type: "ORCHESTRATE_REPORT", subject: cluster.id, before: null, after: report };
   await locks
     .inTurn([cluster.id], async () => {
+      await known.sure([cluster.id]);
       if (cluster.cluster === null) return;
       const { facts, marks } = cluster.cluster;
       await known.commit(new Map([[cluster, { facts, marks, changes: [change] }]]), []);

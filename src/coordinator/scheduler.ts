@@ -98,23 +98,30 @@ export function openScheduler(options: SchedulerOptions) {
       .catch((error: unknown) => log.warn({ error: reason(error) }, "next times not kept"));
   }
 
+  /** Schedules what is enabled, and takes off what is not or is gone. `at`: at once, or where its last run left off. */
+  function set(kind: Kind, name: string, at: "now" | "kept"): void {
+    const key = `${kind} ${name}`;
+    const settings = settingsOf(kind, name, known);
+    if (settings === null) {
+      schedule.remove(key);
+      return;
+    }
+    const { interval_ms: intervalMs } = settings;
+    const kept = at === "kept" ? (holderOf(kind, name)?.run?.next_at ?? 0) : 0;
+    // A clock that was put back while nobody ran must not put a run off for more than its interval.
+    const nextAt = kept > time() + intervalMs ? nextAfter(time(), intervalMs, key) : Math.max(kept, time());
+    schedule.set({ name: key, intervalMs, nextAt });
+    changed.ring();
+  }
+
   return {
     lateness: () => lateness.read(clock.now()),
     tasks: queue.tasks,
-    /** Schedules what is enabled, and takes off what is not or is gone. `at`: at once, or where its last run left off. */
-    set(kind: Kind, name: string, at: "now" | "kept"): void {
-      const key = `${kind} ${name}`;
-      const settings = settingsOf(kind, name, known);
-      if (settings === null) {
-        schedule.remove(key);
-        return;
-      }
-      const { interval_ms: intervalMs } = settings;
-      const kept = at === "kept" ? (holderOf(kind, name)?.run?.next_at ?? 0) : 0;
-      // A clock that was put back while nobody ran must not put a run off for more than its interval.
-      const nextAt = kept > time() + intervalMs ? nextAfter(time(), intervalMs, key) : Math.max(kept, time());
-      schedule.set({ name: key, intervalMs, nextAt });
-      changed.ring();
+    set,
+    /** Schedules it at once where it is to be run and nobody schedules it; what is scheduled keeps its time. */
+    ensure(kind: Kind, name: string): void {
+      const isScheduled = schedule.get(`${kind} ${name}`) !== null;
+      if (!isScheduled || settingsOf(kind, name, known) === null) set(kind, name, "now");
     },
     /** Asks for a run now, beside the schedule. */
     ask: (kind: TaskPage["kind"], name: string) =>

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Listing } from "../../src/core/inventory.ts";
 import type { Seen } from "../../src/core/observation.ts";
+import { turns } from "../lib/manual-clock.ts";
 import { discovery, leader, listing, running } from "./support/running.ts";
 
 const A = "10.0.0.1:4100";
@@ -42,6 +44,78 @@ describe("a refresh", () => {
     late.resolve(leader(1));
     await its.pass(500);
     expect(await its.view.refresh("prod/a")).toBe("queued");
+    await its.end();
+  });
+});
+
+describe("a discovery", () => {
+  it("is looked at once at a time, so that no older answer follows a newer one", async () => {
+    const answers: ((listing: Listing) => void)[] = [];
+    const its = await running({
+      look: () => new Promise((resolve) => answers.push(resolve)),
+      poll: async () => leader(1),
+    });
+    await its.apply(discovery({ interval: 5 }));
+    await its.pass(12_000);
+    expect(answers).toHaveLength(1);
+    expect(its.view.counters().discarded).toBeGreaterThan(0);
+    answers[0]?.(listing(A));
+    await its.pass(6_000);
+    expect(answers).toHaveLength(2);
+    answers[1]?.(listing(A));
+    await its.end();
+  });
+
+  it("is looked at again when its settings changed meanwhile, and only that counts", async () => {
+    const answers: ((listing: Listing) => void)[] = [];
+    const its = await running({
+      look: () => new Promise((resolve) => answers.push(resolve)),
+      poll: async () => leader(1),
+    });
+    await its.apply(discovery());
+    await its.pass(100);
+    await its.apply(discovery({ config: { path: "/elsewhere" } }));
+    answers[0]?.(listing(A));
+    await its.pass(100);
+    expect(its.view.discoveries()[0]?.clusters).toEqual([]);
+    expect(answers).toHaveLength(2);
+    answers[1]?.(listing(B));
+    await its.pass(100);
+    expect(its.view.cluster("prod/a")?.cluster?.facts.inventory).toMatchObject([{ agent_addr: B }]);
+    await its.end();
+  });
+});
+
+describe("a commit of which nobody can tell whether it was done", () => {
+  it("is read back, be it settings or what was listed", async () => {
+    const its = await running({ look: async () => listing(A), poll: async () => leader(1) });
+    its.forget();
+    await expect(its.apply(discovery())).rejects.toThrow("disk I/O error");
+    expect(its.view.discoveries().map(({ settings }) => settings.name)).toEqual(["d"]);
+    its.forget();
+    await its.pass(100);
+    expect(its.view.discoveries()[0]?.clusters).toEqual(["prod/a"]);
+    // Nobody has to apply it again for it to be looked at, and for its cluster to be refreshed.
+    await its.pass(11_000);
+    expect(its.view.cluster("prod/a")?.cluster?.facts.inventory).toHaveLength(1);
+    its.forget();
+    await expect(its.view.remove("DiscoverySettings", "d")).rejects.toThrow("disk I/O error");
+    expect(its.view.discoveries()).toEqual([]);
+    await its.apply(discovery());
+    await its.pass(1_000);
+    expect(its.view.discoveries()[0]).toMatchObject({ run: { error: null }, clusters: ["prod/a"] });
+    await its.end();
+  });
+
+  it("does not double what it told", async () => {
+    const its = await running({ look: async () => listing(A), poll: async () => leader(1) });
+    its.forget();
+    await expect(its.apply(discovery())).rejects.toThrow("disk I/O error");
+    expect(await its.apply(discovery())).toMatchObject({ ok: true, applied: [{ changed: false }] });
+    await turns();
+    expect((await its.types()).filter((type) => type === "rollcall.DISCOVERY_SETTINGS_APPLY")).toHaveLength(
+      1,
+    );
     await its.end();
   });
 });
