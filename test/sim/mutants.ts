@@ -135,8 +135,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
 
 const src = new URL("../../src/", import.meta.url);
 
-/** The agent with one change, loaded from a copy of the sources. Throws where the text to be changed is not there once. */
-export async function mutantProgram({ file, find, replace }: Mutant): Promise<Program> {
+/** The agent with one change. Throws where the text to be changed is not there once. */
+export async function mutantProgram(mutant: Mutant): Promise<Program> {
+  return (await changedModule(mutant, "agent/agent.ts")) as Program;
+}
+
+/** A module of the sources with one change, loaded from a copy of them all. Throws where the text to be changed is not there once. */
+export async function changedModule(
+  { file, find, replace }: Pick<Mutant, "file" | "find" | "replace">,
+  module: string,
+): Promise<unknown> {
   const dir = await mkdtemp(join(tmpdir(), "rollcall-sim-"));
   try {
     await cp(src, dir, { recursive: true });
@@ -154,7 +162,7 @@ export async function mutantProgram({ file, find, replace }: Mutant): Promise<Pr
         text.replace(/(from |import\()"([^"]+)"/g, (...found) => rehomed(home, found)),
       );
     }
-    return (await import(pathToFileURL(join(dir, "agent/agent.ts")).href)) as Program;
+    return await import(pathToFileURL(join(dir, module)).href);
   } finally {
     await rm(dir, { recursive: true });
   }

@@ -1,0 +1,107 @@
+/** What the discoveries list: some of the clusters each, in any order, and sometimes not as it is. */
+import type { ClusterRecord, Listing } from "../../src/core/inventory.ts";
+import { RollcallError } from "../../src/lib/errors.ts";
+import type { Chance } from "../sim/chance.ts";
+import type { Tally } from "./faults.ts";
+import type { Fleet, SimCluster } from "./fleet.ts";
+
+export type Source = {
+  readonly name: string;
+  /** Ids of the clusters that it lists. */
+  readonly clusters: Set<string>;
+  /** It says which node stands at an address. */
+  readonly naming: boolean;
+  trouble: "none" | "fails" | "never answers" | "late" | "lists nothing" | "lists less than half" | "partial";
+};
+
+/** What a source would list if nothing were wrong with it. */
+export function recordsOf({ clusters, naming }: Source, fleet: Fleet): ClusterRecord[] {
+  return fleet.clusters
+    .filter(({ id }) => clusters.has(id))
+    .map((cluster) => recordOf(cluster, naming))
+    .sort((a, b) => (a.cluster_id < b.cluster_id ? -1 : 1));
+}
+
+function recordOf({ id, agents }: SimCluster, naming: boolean): ClusterRecord {
+  return {
+    cluster_id: id,
+    display_name: id.toUpperCase(),
+    nodes: agents
+      .filter(({ listed }) => listed)
+      .map(({ address, node_id, incarnation }) => ({
+        agent_addr: address,
+        secure: false,
+        node_id: naming ? node_id : null,
+        incarnation: naming ? incarnation : null,
+      })),
+  };
+}
+
+export type Look = {
+  /** Milliseconds until it comes; null: never. */
+  readonly delayMs: number | null;
+  readonly answer: () => Listing;
+};
+
+/** One look, as the trouble of the source has it; what is listed is as of the look's begin, or of its end. */
+export function lookAt(source: Source, fleet: Fleet, chance: Chance, tally: Tally): Look {
+  const delayMs = chance.is(0.1) ? chance.between(100, 3_000) : chance.between(1, 30);
+  const early = chance.is(0.5) ? listingOf(recordsOf(source, fleet), chance) : null;
+  const answer = () => early ?? listingOf(recordsOf(source, fleet), chance);
+  switch (source.trouble) {
+    case "none":
+      return { delayMs, answer };
+    case "late": {
+      tally.hit("an inventory was late");
+      const before = answer();
+      return { delayMs: chance.between(1_000, 35_000), answer: () => before };
+    }
+    case "fails":
+      tally.hit("an inventory failed");
+      return {
+        delayMs,
+        answer: () => {
+          throw new RollcallError("unreachable", "read the inventory: connection refused");
+        },
+      };
+    case "never answers":
+      tally.hit("an inventory never answered");
+      return { delayMs: null, answer };
+    case "lists nothing": {
+      tally.hit("an inventory listed nothing");
+      const clusters = answer().clusters.map((record) => ({ ...record, nodes: [] }));
+      const empty = { ...listingOf([], chance), clusters: chance.is(0.5) ? [] : clusters };
+      return { delayMs, answer: () => empty };
+    }
+    case "lists less than half":
+      tally.hit("an inventory listed less than half");
+      return { delayMs, answer: () => fewer(answer(), chance) };
+    case "partial":
+      tally.hit("an inventory was partial");
+      return {
+        delayMs,
+        answer: () => ({
+          ...fewer(answer(), chance),
+          ...{ kind: "partial", problems: ["one page could not be read"] },
+        }),
+      };
+    default:
+      return source.trouble satisfies never;
+  }
+}
+
+function fewer(listing: Listing, chance: Chance): Listing {
+  const clusters = listing.clusters.flatMap((record) => {
+    if (chance.is(0.2)) return [];
+    const keep = chance.whole(0, Math.floor(record.nodes.length / 2));
+    return [{ ...record, nodes: record.nodes.slice(0, keep) }];
+  });
+  return { ...listing, clusters };
+}
+
+function listingOf(records: readonly ClusterRecord[], chance: Chance): Listing {
+  const clusters = chance
+    .shuffled(records)
+    .map((record) => ({ ...record, nodes: chance.shuffled(record.nodes) }));
+  return { kind: "complete", clusters, leased: false, retired: [], foreign: [], problems: [] };
+}

@@ -1,0 +1,218 @@
+/**
+ * What the store was told, kept beside it by a simpler rule, and what every commit must keep: I1 to I7 of the
+ * coordinator. Whoever commits is checked at the moment at which the store did it, whether or not he lives to hear of it.
+ */
+import type { Cluster, Facts, Marks } from "../../src/core/cluster.ts";
+import { diff } from "../../src/core/diff.ts";
+import { equal } from "../../src/core/equal.ts";
+import type { ClusterRecord } from "../../src/core/inventory.ts";
+import type { Observation } from "../../src/core/observation.ts";
+import { changesOf, observe } from "../../src/core/observe.ts";
+import { replayed } from "../../src/core/replay.ts";
+import type { ClusterSettings, DiscoverySettings } from "../../src/core/settings.ts";
+import { codeOf, reason } from "../../src/lib/errors.ts";
+import type { ClusterCommit, Commit, DiscoveryCommit, StoredEvent } from "../../src/store/store.ts";
+import type { Tally } from "./faults.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Incarnation } from "./incarnation.ts";
+
+/** A cluster as the commits so far have made it. */
+export type Kept = Cluster & {
+  /** The runs of agents that were stored since it came. */
+  readonly boots: ReadonlySet<string>;
+};
+
+export type Ledger = ReturnType<typeof openLedger>;
+
+export type LedgerOptions = {
+  readonly fleet: Fleet;
+  readonly tally: Tally;
+  readonly violate: (what: string) => void;
+  /** What the last refresh of a cluster saw. */
+  readonly seen: (life: Incarnation, clusterId: string) => readonly Observation[];
+  readonly said: (observed: Observed) => boolean;
+  /** An operator accepts what this discovery lists. */
+  readonly accepting: (discovery: string) => boolean;
+};
+
+/** A report that stands in the facts, and the place at which its agent said so. */
+export type Observed = {
+  readonly address: string;
+  readonly boot: string;
+  readonly seq: number;
+  readonly node: Facts["nodes"][number];
+};
+
+export function openLedger(options: LedgerOptions) {
+  const { tally, violate } = options;
+  const clusters = new Map<string, Kept>();
+  const records = new Map<string, readonly ClusterRecord[]>();
+  const discoveries = new Map<string, DiscoverySettings>();
+  const settings = new Map<string, ClusterSettings>();
+  const fences = new Map<string, number>();
+  const seqs = new Map<string, number>();
+  /** Of every cluster: the greatest place of each node that was stored. */
+  const places = new Map<string, Map<string, readonly [number, number]>>();
+  /** Clusters that a paused coordinator wrote to since its successor last did. */
+  const foreign = new Set<string>();
+  let position = 0;
+
+  function committed(
+    life: Incarnation,
+    commits: readonly Commit[],
+    before: Before,
+    events: readonly StoredEvent[],
+  ) {
+    sequences(events);
+    const isAlone = commits.filter(({ kind }) => kind === "cluster").length === 1 && commits.length === 1;
+    for (const commit of commits) {
+      if (commit.kind === "cluster")
+        cluster(life, commit, { memory: before.get(commit.clusterId) ?? null, isAlone });
+      if (commit.kind === "discovery") discovery(commit);
+      if (commit.kind === "settings" && commit.stored === null) settings.delete(commit.clusterId);
+      else if (commit.kind === "settings" && commit.stored !== null)
+        settings.set(commit.clusterId, commit.stored.settings);
+    }
+  }
+
+  /** I2. */
+  function sequences(events: readonly StoredEvent[]): void {
+    for (const { position: at, event } of events) {
+      if (at !== ++position) violate(`I2: position ${at} follows ${position - 1}`);
+      const cut = event.id.lastIndexOf(":");
+      const [scope, seq] = [event.id.slice(0, cut), Number(event.id.slice(cut + 1))];
+      const last = seqs.get(scope) ?? 0;
+      if (seq !== last + 1) violate(`I2: ${event.id} follows ${last}`);
+      seqs.set(scope, seq);
+    }
+  }
+
+  function cluster(life: Incarnation, commit: ClusterCommit, { memory, isAlone }: Asked): void {
+    const { clusterId: id, version, fence, facts, marks, changes } = commit;
+    const old = clusters.get(id) ?? null;
+    if (version !== (old?.version ?? 0) + 1)
+      violate(`I3: ${id} version ${version} after ${old?.version ?? 0}`);
+    if (fence < (fences.get(id) ?? 0)) violate(`I4: ${id} fence ${fence} below ${fences.get(id)}`);
+    if (life.replaced) foreign.add(id);
+    else foreign.delete(id);
+    if (!equal(memory?.facts ?? null, old?.facts ?? null))
+      violate(`I7: ${id} version ${version} is made from facts that are not those stored`);
+    const told = changes.reduce(replayed, old?.facts ?? null);
+    if (!equal(told, facts)) violate(`I1: the events of ${id} version ${version} do not make its facts`);
+    if (facts === null) {
+      clusters.delete(id);
+      places.delete(id);
+      return;
+    }
+    observed(life, commit, { memory, isAlone });
+    backwards(id, facts, marks);
+    for (const node of facts.nodes) {
+      const mark = marks.nodes[node.agent_addr];
+      if (node.report === null || mark?.boot_id == null) continue;
+      const place = { address: node.agent_addr, boot: mark.boot_id, seq: mark.seq, node };
+      if (!options.said(place))
+        violate(
+          `I6: ${id}/${node.identity?.node_id} never said at ${place.boot}:${place.seq} what is told of it`,
+        );
+    }
+    const boots = Object.values(marks.nodes).flatMap(({ boot_id }) => boot_id ?? []);
+    const known = new Set([...(old?.boots ?? []), ...boots]);
+    clusters.set(id, { facts, marks, version, seq: seqs.get(id) ?? 0, boots: known });
+  }
+
+  /** I7: a refresh tells exactly what the pure functions make of what it saw; everything else tells its difference. */
+  function observed(life: Incarnation, commit: ClusterCommit, { memory, isAlone }: Asked): void {
+    const { clusterId: id, facts, marks, changes, version } = commit;
+    const before = { facts: memory?.facts ?? null, marks: memory?.marks ?? NO_MARKS };
+    if (facts === null) return;
+    const isReport = changes.some(({ type }) => type === "ORCHESTRATE_REPORT");
+    if (marks.refreshes !== before.marks.refreshes + 1 || !isAlone) {
+      const expected = isReport ? changes : diff(before.facts, facts);
+      if (!equal(changes, expected)) violate(`I7: ${id} version ${version} tells what did not change`);
+      if (!equal(marks, before.marks))
+        violate(`I7: ${id} version ${version} changes marks without a refresh`);
+      return;
+    }
+    const { suspect, conflict } = (before.facts ?? facts).conditions;
+    const record = { cluster_id: id, display_name: facts.display_name, nodes: facts.inventory };
+    const { discovery: owner } = facts;
+    const expected = observe(before, {
+      ...{ record, discovery: owner, suspect, conflict: conflict ?? [] },
+      observations: options.seen(life, id),
+    });
+    if (!equal(expected.facts, facts)) violate(`I7: ${id} version ${version} is not what its refresh saw`);
+    else if (!equal(changesOf(before.facts, expected), changes))
+      violate(`I7: ${id} version ${version} tells something else than its refresh saw`);
+    if (!equal(expected.marks, marks))
+      violate(`I7: ${id} version ${version} has other marks than its refresh made`);
+    const listed = records.get(owner)?.find((one) => one.cluster_id === id);
+    if (!life.disturbed && !life.replaced && !equal(listed?.nodes ?? null, facts.inventory))
+      violate(`I7: ${id} version ${version} has an inventory that ${owner} does not list`);
+  }
+
+  /** I5. */
+  function backwards(id: string, facts: Facts, marks: Marks): void {
+    const known = places.get(id) ?? new Map<string, readonly [number, number]>();
+    places.set(id, known);
+    for (const { agent_addr, identity } of facts.nodes) {
+      const mark = marks.nodes[agent_addr];
+      if (identity === null || mark?.boot_id == null) continue;
+      const boot = options.fleet.boots.get(mark.boot_id) ?? -1;
+      const [lastBoot, lastSeq] = known.get(identity.node_id) ?? [-1, -1];
+      if (boot < lastBoot || (boot === lastBoot && mark.seq < lastSeq))
+        violate(`I5: ${id}/${identity.node_id} goes back from ${lastBoot}:${lastSeq} to ${boot}:${mark.seq}`);
+      known.set(identity.node_id, [boot, mark.seq]);
+    }
+  }
+
+  function discovery({ name, stored, records: now }: DiscoveryCommit): void {
+    if (stored === null) {
+      discoveries.delete(name);
+      records.delete(name);
+      return;
+    }
+    if (stored !== undefined) discoveries.set(name, stored.settings);
+    if (now === undefined) return;
+    for (const record of records.get(name) ?? []) {
+      const left = now.find((one) => one.cluster_id === record.cluster_id);
+      const isOwn = clusters.get(record.cluster_id)?.facts.discovery === name;
+      const isFew = left === undefined || 2 * left.nodes.length < record.nodes.length;
+      if (isOwn && isFew && !options.accepting(name))
+        violate(
+          `suspicion: ${name} lists ${left?.nodes.length ?? "none"} of ${record.cluster_id}, and is believed`,
+        );
+    }
+    records.set(name, now);
+  }
+
+  return {
+    ...{ clusters, records, discoveries, settings, foreign },
+    /** Before a commit: what whoever asks for it has in memory. */
+    asked: (life: Incarnation, commits: readonly Commit[]): Before =>
+      new Map(
+        commits.flatMap((commit) =>
+          commit.kind === "cluster"
+            ? [[commit.clusterId, life.view?.cluster(commit.clusterId)?.cluster ?? null] as const]
+            : [],
+        ),
+      ),
+    committed,
+    refused(life: Incarnation, commits: readonly Commit[], error: unknown): void {
+      if (life.replaced) {
+        if (codeOf(error) === "fenced") tally.hit("its commit was refused by the fence");
+        return;
+      }
+      const ids = commits.flatMap((commit) => (commit.kind === "cluster" ? [commit.clusterId] : []));
+      const isAfterAnother = ids.some((id) => foreign.has(id));
+      if (!isAfterAnother) violate(`alone, and refused: ${reason(error)}`);
+    },
+    granted(id: string, fence: number): void {
+      if (fence <= (fences.get(id) ?? 0)) violate(`I4: fence ${fence} of ${id} was granted twice`);
+      fences.set(id, fence);
+    },
+  };
+}
+
+type Before = ReadonlyMap<string, Cluster | null>;
+type Asked = { readonly memory: Cluster | null; readonly isAlone: boolean };
+const NO_MARKS: Marks = { nodes: {}, pending: {}, refreshes: 0 };
