@@ -126,28 +126,46 @@ export function openLedger(options: LedgerOptions) {
     const before = { facts: memory?.facts ?? null, marks: memory?.marks ?? NO_MARKS };
     if (facts === null) return;
     const isReport = changes.some(({ type }) => type === "ORCHESTRATE_REPORT");
-    if (marks.refreshes !== before.marks.refreshes + 1 || !isAlone) {
+    const isOver = marks.refreshes === before.marks.refreshes + 1;
+    if (!isOver || !isAlone) {
       const expected = isReport ? changes : diff(before.facts, facts);
-      if (!equal(changes, expected)) violate(`I7: ${id} version ${version} tells what did not change`);
-      if (!equal(marks, before.marks))
-        violate(`I7: ${id} version ${version} changes marks without a refresh`);
+      const isDifference = equal(changes, expected) && equal(marks, before.marks);
+      const isPart = isAlone && !isReport && isMadeOf(life, commit, before, true);
+      if (!isDifference && !isPart)
+        violate(`I7: ${id} version ${version} is neither what changed nor a part of a refresh`);
       return;
     }
-    const { suspect, conflict } = (before.facts ?? facts).conditions;
-    const record = { cluster_id: id, display_name: facts.display_name, nodes: facts.inventory };
+    if (!isMadeOf(life, commit, before, false))
+      violate(`I7: ${id} version ${version} is not, or does not tell, what its refresh saw`);
     const { discovery: owner } = facts;
-    const expected = observe(before, {
-      ...{ record, discovery: owner, suspect, conflict: conflict ?? [] },
-      observations: options.seen(life, id),
-    });
-    if (!equal(expected.facts, facts)) violate(`I7: ${id} version ${version} is not what its refresh saw`);
-    else if (!equal(changesOf(before.facts, expected), changes))
-      violate(`I7: ${id} version ${version} tells something else than its refresh saw`);
-    if (!equal(expected.marks, marks))
-      violate(`I7: ${id} version ${version} has other marks than its refresh made`);
     const listed = records.get(owner)?.find((one) => one.cluster_id === id);
     if (!life.disturbed && !life.replaced && !equal(listed?.nodes ?? null, facts.inventory))
       violate(`I7: ${id} version ${version} has an inventory that ${owner} does not list`);
+  }
+
+  /**
+   * Whether a refresh makes this of what its agents have said so far: in the middle of what came first, at its end of
+   * all, or of what came after that.
+   */
+  function isMadeOf(
+    life: Incarnation,
+    { clusterId: id, facts, marks, changes }: ClusterCommit,
+    before: { readonly facts: Facts | null; readonly marks: Marks },
+    partial: boolean,
+  ): boolean {
+    const seen = options.seen(life, id);
+    const known = facts ?? before.facts;
+    if (known === null) return false;
+    const { suspect, conflict } = (before.facts ?? known).conditions;
+    const record = { cluster_id: id, display_name: known.display_name, nodes: known.inventory };
+    return Array.from({ length: seen.length + 1 }, (_, at) => at).some((at) => {
+      const expected = observe(before, {
+        ...{ record, discovery: known.discovery, suspect, conflict: conflict ?? [], partial },
+        observations: partial ? seen.slice(0, at) : seen.slice(at),
+      });
+      const isSame = equal(expected.facts, facts) && equal(expected.marks, marks);
+      return isSame && equal(changesOf(before.facts, expected), changes);
+    });
   }
 
   /** I5. */

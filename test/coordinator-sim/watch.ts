@@ -80,7 +80,11 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
       mine.inFlight -= 1;
       mine.answeredAt.set(id, time.now());
       const round = mine.rounds.get(id);
-      if (round?.asked.get(agent_addr) === "open") round.asked.set(agent_addr, observation);
+      if (round?.asked.get(agent_addr) === "open") {
+        // In the order in which they come: a refresh may take the first ones before the last.
+        round.asked.delete(agent_addr);
+        round.asked.set(agent_addr, observation);
+      }
       if (observation?.kind !== "state") return;
       const { boot_id, seq, node_id, incarnation, report, voter, api_addr, addr, genesis_id } = observation;
       const { kind, version, status, role } = report;
