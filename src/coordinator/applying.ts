@@ -115,9 +115,10 @@ async function removeSettings(id: string, { known, rescheduled }: ApplyDeps): Pr
   const cluster = known.clusters.get(id);
   if (cluster === undefined || cluster.document === null) return false;
   try {
-    await known.commit(new Map(), [{ kind: "settings", clusterId: id, stored: null }]);
-    cluster.settings = syntheticSettings(id);
-    cluster.document = null;
+    const settings = syntheticSettings(id);
+    const stored = cluster.cluster === null ? null : { settings, synthetic: true, document: null };
+    await known.commit(new Map(), [{ kind: "settings", clusterId: id, stored }]);
+    Object.assign(cluster, { settings, document: null });
   } finally {
     // Also where nobody could tell whether they were deleted: by now it may be known.
     rescheduled("cluster", id);

@@ -8,7 +8,7 @@ import type { ClusterRecord } from "../core/inventory.ts";
 import type { RefreshReport } from "../core/report.ts";
 import { type ClusterSettings, type DiscoverySettings, syntheticSettings } from "../core/settings.ts";
 import { codeOf } from "../lib/errors.ts";
-import type { Commit, Run, Store, StoredEvent } from "../store/store.ts";
+import type { Commit, Run, SettingsCommit, Store, StoredEvent } from "../store/store.ts";
 import type { Counts } from "./counts.ts";
 
 /** A discovery: its settings, and what it last listed. */
@@ -115,6 +115,7 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
         ...{ kind: "cluster", clusterId: known.id, fence: known.fence, at },
         ...{ version: (known.cluster?.version ?? 0) + 1, ...step },
       });
+      commits.push(...syntheticOf(known, step));
     }
     const events = await store.commit(commits).catch(async (error: unknown) => {
       works = false;
@@ -130,6 +131,7 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
       const version = (known.cluster?.version ?? 0) + 1;
       const seq = lastSeq(known.id, events) ?? known.cluster?.seq ?? 0;
       known.cluster = facts === null ? null : { facts, marks, version, seq };
+      if (facts === null && known.document === null) clusters.delete(known.id);
     }
     counts.commits++;
     counts.events += events.length;
@@ -215,6 +217,13 @@ function scopesOf(commit: Commit): string[] {
     default:
       return commit satisfies never;
   }
+}
+
+/** The settings that nobody applied come and go with their cluster. Its runs are kept beside them. */
+function syntheticOf({ id, cluster, settings, document }: KnownCluster, { facts }: Step): SettingsCommit[] {
+  if (document !== null || (cluster === null) === (facts === null)) return [];
+  const stored = facts === null ? null : { settings, synthetic: true, document };
+  return [{ kind: "settings", clusterId: id, stored }];
 }
 
 const recordIn = ({ record }: { readonly record: ClusterRecord }) => record;

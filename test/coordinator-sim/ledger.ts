@@ -64,7 +64,12 @@ export function openLedger(options: LedgerOptions) {
     events: readonly StoredEvent[],
   ) {
     sequences(events);
-    const isAlone = commits.filter(({ kind }) => kind === "cluster").length === 1 && commits.length === 1;
+    // Settings that nobody applied come with a cluster's first commit.
+    const isAlone =
+      commits
+        .map(({ kind }) => kind)
+        .filter((kind) => kind !== "settings")
+        .join() === "cluster";
     for (const commit of commits) {
       if (commit.kind === "cluster")
         cluster(life, commit, { memory: before.get(commit.clusterId) ?? null, isAlone });

@@ -119,3 +119,40 @@ describe("a commit of which nobody can tell whether it was done", () => {
     await its.end();
   });
 });
+
+describe("a coordinator that is started again", () => {
+  it("refreshes a cluster when it was due, also one that nobody has settings for", async () => {
+    let polls = 0;
+    const poll = async () => {
+      polls++;
+      return leader(1);
+    };
+    const first = await running({ look: async () => listing(A), poll });
+    await first.apply(discovery());
+    await first.pass(65_000);
+    const before = polls;
+    expect(before).toBeGreaterThanOrEqual(2);
+    const next = first.view.cluster("prod/a")?.run?.next_at ?? 0;
+    const after = await first.stop();
+    const second = await running({ look: async () => listing(A), poll, after });
+    const left = next - after.clock.wall();
+    await second.pass(left - 100);
+    expect(polls).toBe(before);
+    await second.pass(200);
+    expect(polls).toBe(before + 1);
+    expect(second.view.cluster("prod/a")).toMatchObject({ synthetic: true });
+    await second.end();
+  });
+
+  it("has forgotten a cluster that was removed, and the settings that were made for it", async () => {
+    const its = await running({ look: async () => listing(A), poll: async () => leader(1) });
+    await its.apply(discovery());
+    await its.pass(1_000);
+    expect(its.view.settings()).toHaveLength(1);
+    expect(await its.store.settings()).toHaveLength(1);
+    await its.view.remove("DiscoverySettings", "d");
+    expect(its.view.settings()).toEqual([]);
+    expect(await its.store.settings()).toEqual([]);
+    await its.end();
+  });
+});

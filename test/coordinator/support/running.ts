@@ -15,9 +15,12 @@ const log = pino({ enabled: false });
 export async function running(given: {
   readonly look: Inventory["look"];
   readonly poll?: (address: string) => Promise<Seen>;
+  /** What one before it has left, with its clock. */
+  readonly after?: { readonly store: Store; readonly clock: ManualClock };
 }) {
-  const clock = manualClock();
-  const real = await openStore("memory:", { source: "/rollcall/test", clock, log, replayed });
+  const clock = given.after?.clock ?? manualClock();
+  const real =
+    given.after?.store ?? (await openStore("memory:", { source: "/rollcall/test", clock, log, replayed }));
   const stop = new AbortController();
   let unknown = false;
   const store: Store = {
@@ -57,6 +60,12 @@ export async function running(given: {
     /** The store does the next commit, and then cannot tell. */
     forget: () => {
       unknown = true;
+    },
+    /** Ends it, and leaves the store. */
+    async stop() {
+      stop.abort();
+      await run;
+      return { store: real, clock };
     },
     async end() {
       stop.abort();
