@@ -31,7 +31,7 @@ export async function apply(text: string, deps: ApplyDeps): Promise<ApplyAnswer>
   );
   return deps.locks.inTurn([SETTINGS, ...turns], async () => {
     const rescheduled = () => {
-      for (const { kind, name } of parsed.documents) deps.rescheduled(SCHEDULED[kind], name);
+      for (const one of parsed.documents) rescheduleAll(one, deps);
     };
     if (await deps.known.sure(parsed.documents.map(scopeOf))) rescheduled();
     const applied = parsed.documents.map((one) => ({ ...one, changed: isNews(one, deps.known) }));
@@ -48,6 +48,12 @@ export async function apply(text: string, deps: ApplyDeps): Promise<ApplyAnswer>
       applied: applied.map(({ kind, name, changed }): Applied => ({ kind, name, changed })),
     };
   });
+}
+
+/** What was read back may be anything: a discovery may list clusters again that nobody refreshes. */
+function rescheduleAll({ kind, name }: Pick<Understood, "kind" | "name">, { known, rescheduled }: ApplyDeps) {
+  rescheduled(SCHEDULED[kind], name);
+  if (kind === "DiscoverySettings") for (const id of idsOf(name, known)) rescheduled("cluster", id);
 }
 
 const SCHEDULED = { DiscoverySettings: "discovery", ClusterSettings: "cluster" } as const;
@@ -105,7 +111,7 @@ export async function remove(
 ): Promise<boolean> {
   const { known, locks } = deps;
   return locks.inTurn([SETTINGS, discoveryTurn(name)], async () => {
-    if (await known.sure([scopeOf({ kind, name })])) deps.rescheduled(SCHEDULED[kind], name);
+    if (await known.sure([scopeOf({ kind, name })])) rescheduleAll({ kind, name }, deps);
     if (kind === "DiscoverySettings") return removeDiscovery(name, deps);
     return removeSettings(name, deps);
   });

@@ -99,7 +99,7 @@ async function takeListing(
     if (discovery === undefined || discovery.settings !== settings) return;
     const ids = idsOf(name, known);
     for (const { cluster_id } of listing.clusters) ids.add(cluster_id);
-    await locks.inTurn([...ids], async () => {
+    const work = async () => {
       await known.sure([...ids]);
       const [records, facts] = [recordsOf(known), factsOf(known)];
       const found = taken({ discovery: name, listing, accept, records, facts });
@@ -107,8 +107,10 @@ async function takeListing(
       discovery.records = found.records;
       discovery.foreign = listing.foreign;
       discovery.problems = listing.problems;
-      for (const { cluster_id } of found.records) ids.add(cluster_id);
-      for (const id of ids) deps.listed(id);
+    };
+    // Also where nobody could tell whether it was stored: what was read back may list clusters that are new here.
+    await locks.inTurn([...ids], work).finally(() => {
+      for (const id of new Set([...ids, ...idsOf(name, known)])) deps.listed(id);
     });
   });
 }

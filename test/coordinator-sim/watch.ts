@@ -146,8 +146,10 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
     const last = Math.max(start, life.resumedAt, mine.polledAt.get(id) ?? 0);
     if (!isPolled || life.view === null || life.paused || life.stop.signal.aborted) return;
     // A refresh runs by the settings that were there when it began: one that takes longer than they now allow is load.
-    const isAsking = [...(mine.rounds.get(id)?.asked.values() ?? [])].includes("open");
-    const answeredAt = isAsking ? time.now() : (mine.answeredAt.get(id) ?? 0);
+    // And so is one whose commits take long.
+    const isAsking = life.view.cluster(id)?.refreshing === true;
+    const lastMs = life.view.reports(id).find(({ outcome }) => outcome !== "discarded")?.duration_ms ?? 0;
+    const answeredAt = isAsking ? time.now() : (mine.polledAt.get(id) ?? 0) + lastMs;
     const isLoad = answeredAt - (mine.polledAt.get(id) ?? 0) > 0.8 * interval;
     if (isAsking && time.now() - last <= LONGEST_POLL_MS + SLACK_MS) return;
     if (time.now() - Math.max(last, isLoad && !isAsking ? answeredAt : 0) <= 2 * interval + SLACK_MS) return;
