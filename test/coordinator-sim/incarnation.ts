@@ -25,6 +25,8 @@ export type Incarnation = {
   answerAt: number;
   /** Commits and reads under way that may have changed what it knows. */
   unsure: number;
+  /** When the last of these came back: who acts in the same moment may not have heard of it yet. */
+  sureAt: number;
   /** The log is behind what it knows, or what it knows behind the log: somebody else wrote, or nobody could tell. */
   disturbed: boolean;
   readonly beganAt: number;
@@ -92,7 +94,7 @@ export function beginLife({ number, time, wallMs, flip, tally, died }: LifeOptio
   };
   const life: Life = {
     ...{ number, clock, stop: new AbortController(), view: null, ended: false, dead: false, replaced: false },
-    ...{ callsLeft: null, timers: 0, storeAt: 0, answerAt: 0, unsure: 0, disturbed: false },
+    ...{ callsLeft: null, timers: 0, storeAt: 0, answerAt: 0, unsure: 0, sureAt: 0, disturbed: false },
     ...{ beganAt, resumedAt: beganAt, paused: false, deliver },
     pause() {
       life.paused = true;

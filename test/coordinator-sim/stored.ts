@@ -40,7 +40,10 @@ export function storeFor(options: StoredOptions): Store {
       try {
         return await ask(() => commit(commits));
       } finally {
-        if (isWide) life.unsure -= 1;
+        if (isWide) {
+          life.unsure -= 1;
+          life.sureAt = options.time.now();
+        }
       }
       async function commit(all: readonly Commit[]) {
         if (life.replaced && all.some(({ kind }) => kind !== "cluster"))

@@ -67,7 +67,7 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
 
   /** I11. What is under way may have come to the store, and not to the coordinator yet. */
   function listed(life: Incarnation, id: string, address: string): void {
-    if (life.unsure > 0 || life.disturbed || life.replaced) return;
+    if (life.unsure > 0 || life.sureAt === time.now() || life.disturbed || life.replaced) return;
     const all = [...ledger().records.values()].flat().filter((record) => record.cluster_id === id);
     if (!all.some(({ nodes }) => nodes.some(({ agent_addr }) => agent_addr === address)))
       violate(`I11: ${address} of ${id} is polled, and nobody lists it`);
