@@ -18,7 +18,7 @@ export type AllowList = {
  * name, and what is no single machine. Sources: the IANA special-purpose registries; the metadata addresses as AWS,
  * Google, Azure, Alibaba and Oracle document them. An IPv4 address inside a NAT64 or 6to4 one counts as itself.
  */
-const FORBIDDEN: readonly (readonly [net: string, bits: number, why: string])[] = [
+export const FORBIDDEN: readonly (readonly [net: string, bits: number, why: string])[] = [
   ["0.0.0.0", 8, "is no machine's address"],
   ["::", 96, "is no machine's address"],
   ["169.254.0.0", 16, "is link-local"],

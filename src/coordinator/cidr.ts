@@ -1,18 +1,6 @@
 /** Address ranges as people write them, and those that no agent is ever asked in, whoever lists them. */
 import { BlockList, isIP } from "node:net";
-
-type Range = { readonly address: string; readonly prefix: number; readonly called: string };
-
-/** Where machines keep what only they themselves may ask: link-local addresses and clouds' metadata services. */
-const NEVER: readonly Range[] = [
-  { address: "169.254.0.0", prefix: 16, called: "link-local" },
-  { address: "fe80::", prefix: 10, called: "link-local" },
-  { address: "fd00:ec2::254", prefix: 128, called: "a metadata service's" },
-  { address: "fd20:ce::254", prefix: 128, called: "a metadata service's" },
-  { address: "100.100.100.200", prefix: 32, called: "a metadata service's" },
-  { address: "168.63.129.16", prefix: 32, called: "a metadata service's" },
-  { address: "192.0.0.192", prefix: 32, called: "a metadata service's" },
-];
+import { FORBIDDEN } from "./allow.ts";
 
 /** What is wrong with a range, as the end of a sentence that begins with it; null: nothing. */
 export function cidrProblem(text: string): string | null {
@@ -24,14 +12,16 @@ export function cidrProblem(text: string): string | null {
   if (!/^\d{1,3}$/.test(bits) || Number(bits) > most)
     return `must end in a prefix length from 0 to ${most}, as in ${address}/${most}`;
   if (isMapped(address)) return "must be written as an IPv4 range";
-  const inside = NEVER.find((never) => Number(bits) >= never.prefix && holds(never, address));
-  return inside === undefined ? null : `is ${inside.called}; no agent is asked there, whatever is listed`;
+  // Loopback lies in a range that is nobody's, and is an ordinary address all the same.
+  if (address === "::1") return null;
+  const inside = FORBIDDEN.find(([net, least]) => Number(bits) >= least && holds(net, least, address));
+  return inside === undefined ? null : `${inside[2]}; no agent is asked there, whatever is listed`;
 }
 
-function holds({ address, prefix }: Range, inner: string): boolean {
-  if (isIP(address) !== isIP(inner)) return false;
+function holds(net: string, bits: number, inner: string): boolean {
+  if (isIP(net) !== isIP(inner)) return false;
   const list = new BlockList();
-  list.addSubnet(address, prefix, family(address));
+  list.addSubnet(net, bits, family(net));
   return list.check(inner, family(inner));
 }
 

@@ -1,8 +1,7 @@
 /** What each kind of commit writes. Runs inside a transaction of the caller's, which takes all of it back on an error. */
-import type { Change } from "../core/events.ts";
+import { type Change, envelope } from "../core/events.ts";
 import type { ClusterRecord } from "../core/inventory.ts";
 import { RollcallError } from "../lib/errors.ts";
-import { envelope } from "./envelope.ts";
 import type { Queries } from "./queries.ts";
 import type { Db } from "./schema.ts";
 import type {

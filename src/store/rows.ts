@@ -1,10 +1,11 @@
 /** Rows as what they stand for. What was written is checked by its schema when it is read. Throws `store`. */
+
 import * as z from "zod";
 import { type Cluster, Facts, Marks } from "../core/cluster.ts";
+import { envelope } from "../core/events.ts";
 import { ClusterRecord } from "../core/inventory.ts";
 import { ClusterSettings, DiscoverySettings } from "../core/settings.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
-import { envelope } from "./envelope.ts";
 import type { EventRow } from "./queries.ts";
 import type { RunColumns, Tables } from "./schema.ts";
 import type { Run, Snapshot, StoredDiscovery, StoredEvent, StoredRecord, StoredSettings } from "./store.ts";

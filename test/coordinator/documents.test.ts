@@ -233,7 +233,7 @@ spec: {backend: http, enabled: true, interval: 10, method: GET, url: 'http://hos
     [
       "a metadata service",
       { ...http, allow: { cidrs: ["10.0.0.0/8", "fd00:ec2::254/128"] } },
-      "spec.allow.cidrs.1: is a metadata service's; no agent is asked there, whatever is listed",
+      "spec.allow.cidrs.1: is a metadata service; no agent is asked there, whatever is listed",
     ],
     [
       "an address instead of a range",
