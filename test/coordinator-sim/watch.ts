@@ -131,6 +131,8 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
     const isPolled =
       record.length > 0 &&
       record.every(({ nodes }) => nodes.length > 0) &&
+      // What it could not read back of what was listed, likewise.
+      (life.view?.cluster(id)?.cluster?.facts.inventory.length ?? 1) > 0 &&
       (settings?.enabled ?? true) &&
       (life.view?.cluster(id)?.settings.enabled ?? true);
     const what = JSON.stringify([
