@@ -154,7 +154,7 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
   /** Until a fence is granted here, a predecessor that was only paused may still commit: what was read at start is not sure. */
   function isUnfenced(scope: string): boolean {
     const known = clusters.get(scope);
-    return known !== undefined && known.cluster !== null && known.fence === null;
+    return known !== undefined && known.fence === null;
   }
 
   async function readBack(scope: string): Promise<void> {

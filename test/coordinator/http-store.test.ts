@@ -84,7 +84,7 @@ describe("the log over a real store", () => {
     // Some while the store is read, some live.
     for (let count = 0; count < 20; count++) await tell("one", "DISCOVERY_SUSPECT");
     await until(() => text.includes("id: 50\n"), { deadlineMs: 5_000, what: "the last event" });
-    const positions = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+    const positions = [...text.matchAll(/^id: (\d+)\nevent:/gm)].map(([, id]) => Number(id));
     expect(positions).toEqual(Array.from({ length: 30 }, (_, at) => at + 21));
     stop.abort();
     await soon(reading);
