@@ -58,7 +58,7 @@ async function found({ screen, wait, clusters, coordinator }: Cast): Promise<voi
   const tookMs = Math.round(wait.now() - startedAt);
   const nodes = clusters.flatMap((cluster) => cluster.nodes).length;
   const more = clusters.length - MOST_TOLD;
-  screen.more(`and ${more} more. All ${nodes} agents had answered ${tookMs} ms after the file listed them.`);
+  screen.more(`and ${more} more. All ${nodes} agents have answered after ${tookMs} ms.`);
   await wait.pause(2 * READ_MS);
 }
 
