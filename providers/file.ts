@@ -1,74 +1,62 @@
 /**
- * Clusters in a YAML or JSON file: `{clusters: [{cluster_id, nodes}]}`, or the list alone. The file is read at each look.
- * One that is being written cannot be told from one that is damaged, and neither is believed.
+ * Agents in a YAML or JSON file that somebody else keeps (agents.ts has its shapes), watched. There is no register behind
+ * it: the agents agree among themselves.
  */
 import * as z from "zod";
-import type { Inventory } from "../src/core/inventory.ts";
-import { RollcallError } from "../src/lib/errors.ts";
-import { readWhole } from "../src/lib/files.ts";
+import type { Lookup, Provider, ProviderContext } from "../src/core/provider.ts";
+import { agentsOf, Labels } from "./agents.ts";
 import { aborted, closed } from "./failure.ts";
-import { listingOf } from "./records.ts";
+import { openChanges } from "./file/changes.ts";
+import { readDocument } from "./file/document.ts";
 
 /** The file's size, at most. */
-const MOST_BYTES = 32 * 1024 * 1024;
+const MOST_BYTES = 4 * 1024 * 1024;
 
-/** The `config` of this mode. */
-export const Config = z.strictObject({ path: z.string().min(1, "must be the path of a file") });
+/** The JSON of `-disco-config` for this mode. */
+export const Config = z.strictObject({
+  path: z.string().min(1, "must be the path of a file"),
+  labels: Labels,
+});
 export type Config = z.infer<typeof Config>;
 
 /** Opens nothing yet, and throws nothing. */
-export async function open({ path }: Config): Promise<Inventory> {
-  const doing = `list the clusters in ${path}`;
-  let open = true;
+export async function open({ path, labels }: Config, { key }: ProviderContext): Promise<Provider> {
+  const doing = `look for agents in ${path}`;
+  const ending = new AbortController();
+
+  async function lookup(signal: AbortSignal): Promise<Lookup> {
+    if (ending.signal.aborted) throw closed(doing);
+    if (signal.aborted) throw aborted(doing, signal);
+    return agentsOf(await readDocument({ doing, path, mostBytes: MOST_BYTES }), { doing, key, labels });
+  }
+
+  /** The next content that is another than `seen`. Between two calls nothing is watched: the content tells. */
+  async function after(seen: string | null, signal: AbortSignal): Promise<Lookup> {
+    const changes = await openChanges(path);
+    try {
+      for (;;) {
+        const now = await lookup(signal);
+        if (JSON.stringify(now) !== seen) return now;
+        await changes.next(AbortSignal.any([signal, ending.signal]));
+      }
+    } finally {
+      changes.close();
+    }
+  }
+
   return {
-    async look(signal) {
-      if (!open) throw closed(doing);
-      if (signal.aborted) throw aborted(doing, signal);
-      const text = (await readWhole(path, MOST_BYTES)).replace(/^\uFEFF/, "");
-      return listingOf(
-        doing,
-        listIn(doing, /^\s*[[{]/.test(text) ? json(doing, text) : await yaml(doing, text)),
-      );
+    mode: "file",
+    lookup,
+    async *watch(signal) {
+      let seen: string | null = null;
+      for (;;) {
+        const now = await after(seen, signal);
+        seen = JSON.stringify(now);
+        yield now;
+      }
     },
     async close() {
-      open = false;
+      ending.abort();
     },
   };
-}
-
-function listIn(doing: string, value: unknown): readonly unknown[] {
-  const list: unknown =
-    typeof value === "object" && value !== null ? Reflect.get(value, "clusters") : undefined;
-  const given = Array.isArray(value) ? value : list;
-  // An empty file is one that was just opened for writing; no clusters are written as `clusters: []`.
-  if (!Array.isArray(given))
-    throw unreadable(doing, "must be {clusters: […]}, or a list of {cluster_id, nodes}");
-  return given;
-}
-
-function json(doing: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The engine's message quotes the text.
-    throw unreadable(doing, "is not JSON");
-  }
-}
-
-async function yaml(doing: string, text: string): Promise<unknown> {
-  // YAML that is cut off is often YAML with fewer nodes. Writers end with a newline, a cut seldom falls behind one.
-  if (text !== "" && !text.endsWith("\n"))
-    throw unreadable(doing, "ends within a line: it is being written, or lacks the last newline");
-  const { parseDocument } = await import("./yaml.ts");
-  const document = parseDocument(text, { prettyErrors: false, stringKeys: true, logLevel: "error" });
-  if (document.errors.length > 0) throw unreadable(doing, "is not YAML");
-  try {
-    return document.toJS({ maxAliasCount: 100 });
-  } catch {
-    throw unreadable(doing, "is not YAML: an alias leads nowhere, or too many aliases");
-  }
-}
-
-function unreadable(doing: string, problem: string): RollcallError {
-  return new RollcallError("bad_record", `${doing}: ${problem}`);
 }

@@ -15,13 +15,18 @@ export interface ProviderModule {
 
 /** One line a mode. `static` is what `-join` makes, and no value of `-disco-mode`. */
 export const providers: Readonly<
-  Record<"consul-kv" | "etcd-kv" | "disco" | "dns" | "dns-srv" | "static", () => Promise<ProviderModule>>
+  Record<
+    "consul-kv" | "etcd-kv" | "disco" | "dns" | "dns-srv" | "file" | "http" | "static",
+    () => Promise<ProviderModule>
+  >
 > = {
   "consul-kv": () => import("./consul-kv.ts"),
   "etcd-kv": () => import("./etcd-kv.ts"),
   disco: () => import("./disco.ts"),
   dns: () => import("./dns.ts"),
   "dns-srv": () => import("./dns-srv.ts"),
+  file: () => import("./file.ts"),
+  http: () => import("./http.ts"),
   static: () => import("./static.ts"),
 };
 
@@ -33,8 +38,8 @@ export interface InventoryModule {
 
 /** One line a mode. Where the source names no cluster its look-ups are those of the one that the settings name. */
 export const inventories: Readonly<Record<InventoryMode, () => Promise<InventoryModule>>> = {
-  http: () => import("./http.ts"),
-  file: () => import("./file.ts"),
+  http: () => import("./http/inventory.ts"),
+  file: () => import("./file/inventory.ts"),
   "consul-kv": () => import("./consul/inventory.ts"),
   "etcd-kv": () => import("./etcd/inventory.ts"),
   disco: async () => ofOneCluster(await import("./disco.ts")),

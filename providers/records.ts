@@ -94,7 +94,8 @@ function nodeOf(value: unknown): InventoryNode | string {
   return { agent_addr: formatAddress(address), secure: /^https:/i.test(agent_address), node_id, incarnation };
 }
 
-function addressOf(text: string): Address | string {
+/** An agent's address from `host:port`, 4100 where the port is missing, or an http or https URL; or what is wrong with it. */
+export function addressOf(text: string): Address | string {
   if (!text.includes("://")) {
     const parsed = parseAddress(text, AGENT_PORT);
     return parsed.ok ? parsed.value : parsed.problem;

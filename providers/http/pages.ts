@@ -1,13 +1,11 @@
-/** All pages of an HTTP inventory, one after another, bounded in number, size and time. No redirect is followed. */
+/** Replicante's pages: asked for one after another, and given together or not at all. */
 import * as z from "zod";
 import { decode } from "../../src/core/model.ts";
 import type { Clock } from "../../src/lib/clock.ts";
-import { codeOf, RollcallError, reason } from "../../src/lib/errors.ts";
-import { withDeadline } from "../../src/lib/loop.ts";
-import { type Answer, type Ask, type Client, openClient } from "../../src/lib/request.ts";
-import { createClients } from "../clients.ts";
-import { aborted, closed, denied, inWords, timedOut, unreachable } from "../failure.ts";
+import { RollcallError } from "../../src/lib/errors.ts";
+import type { Answer } from "../../src/lib/request.ts";
 import type { Config } from "./config.ts";
+import { openServer } from "./server.ts";
 
 const MOST_PAGES = 1_000;
 /** Of all pages of one look together. */
@@ -30,80 +28,12 @@ export interface Pages {
 const Page = z.looseObject({ clusters: z.array(z.unknown()), cursor: z.string().nullish() });
 
 /** Connects to nothing yet. */
-export function createPages(config: Config, { file, clock, doing }: Deps): Pages {
-  const url = new URL(config.url);
-  const secure = url.protocol === "https:";
-  const port = Number(url.port) || (secure ? 443 : 80);
-  const where = `${url.hostname}:${port}`;
-  const ending = new AbortController();
-  const clients = createClients<Awaited<ReturnType<typeof ingredients>>, Client>({
-    ingredients,
-    make: ({ ca, identity }) => {
-      const own = identity === null ? {} : { cert: identity, key: identity };
-      return openClient(secure ? { ...(ca === null ? {} : { ca }), ...own } : null, {
-        mostBytes: MOST_BYTES,
-      });
-    },
-    close: (client) => client.close(),
-  });
+export function createPages(config: Config, deps: Deps): Pages {
+  const { doing } = deps;
+  const server = openServer(config, { ...deps, mostBytes: MOST_BYTES });
+  const { where } = server;
 
-  async function ingredients() {
-    const { ca_cert, client_cert } = config.tls ?? {};
-    return {
-      ca: ca_cert ? await file(ca_cert) : null,
-      identity: client_cert ? await file(client_cert) : null,
-    };
-  }
-
-  async function headers(): Promise<Record<string, string>> {
-    const kept: Record<string, string> = { accept: "application/json", ...config.headers };
-    for (const [name, path] of Object.entries(config.headers_file)) kept[name] = (await file(path)).trim();
-    return kept;
-  }
-
-  async function ask(cursor: string | null, signal: AbortSignal): Promise<Answer> {
-    const given = await headers();
-    const body = config.method === "POST" ? { body: JSON.stringify({ ...config.body, cursor }) } : {};
-    const question: Omit<Ask, "signal"> = {
-      method: config.method,
-      host: url.hostname.replace(/^\[|\]$/g, ""),
-      port,
-      path: `${url.pathname}${url.search}`,
-      headers: given,
-      ...body,
-    };
-    const outer = AbortSignal.any([signal, ending.signal]);
-    try {
-      return await clients.use(doing, (client) =>
-        withDeadline(clock, outer, config.timeout, doing, (inner) =>
-          client.send({ ...question, signal: inner }),
-        ),
-      );
-    } catch (error) {
-      if (ending.signal.aborted) throw closed(doing);
-      if (signal.aborted) throw aborted(doing, signal);
-      throw failure(error);
-    }
-  }
-
-  function failure(error: unknown): RollcallError {
-    if (codeOf(error) === "deadline") return timedOut(doing, config.timeout, where);
-    if (codeOf(error) === "too_large")
-      return new RollcallError("too_large", `${doing}: ${reason(error)} (${where})`);
-    if (error instanceof RollcallError && error.code !== "unreachable") return error;
-    const cause = error instanceof Error ? error.cause : null;
-    return unreachable(doing, inWords(codeOf(cause ?? error), reason(error)), where);
-  }
-
-  function pageOf({ status, body }: Answer): z.infer<typeof Page> {
-    if (status === 401 || status === 403)
-      throw denied(doing, `${status} (${where})`, "the server wants a credential");
-    if (status === 429 || status >= 500) throw unreachable(doing, String(status), where);
-    if (status < 200 || status >= 300) {
-      const what =
-        status >= 300 && status < 400 ? `${status}, and redirects are not followed` : String(status);
-      throw new RollcallError("store_error", `${doing}: ${what} (${where})`, { facts: { status } });
-    }
+  function pageOf({ body }: Answer): z.infer<typeof Page> {
     const page = decode(Page, body);
     if (page.ok) return page.value;
     throw new RollcallError("bad_record", `${doing}: the answer ${page.problem} (${where})`);
@@ -119,7 +49,7 @@ export function createPages(config: Config, { file, clock, doing }: Deps): Pages
       let cursor: string | null = null;
       for (let pages = 1; ; pages++) {
         if (pages > MOST_PAGES) throw stop(`more than ${MOST_PAGES} pages`);
-        const answer = await ask(cursor, signal);
+        const answer = await server.ask({ body: { ...config.body, cursor } }, signal);
         bytes += Buffer.byteLength(answer.body);
         if (bytes > MOST_BYTES)
           throw new RollcallError("too_large", `${doing}: the pages are over ${MOST_BYTES} bytes (${where})`);
@@ -133,9 +63,6 @@ export function createPages(config: Config, { file, clock, doing }: Deps): Pages
         seen.add(cursor);
       }
     },
-    close() {
-      ending.abort();
-      clients.close();
-    },
+    close: () => server.close(),
   };
 }

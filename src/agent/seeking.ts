@@ -2,7 +2,7 @@
 import type { Lookup, Provider } from "../core/provider.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
-import { backoff, bell, type Pacing, withDeadline } from "../lib/loop.ts";
+import { backoff, bell, bucket, type Pacing, withDeadline } from "../lib/loop.ts";
 import type { StoreHealth } from "./watch.ts";
 
 /** How long one look may take. A provider's own time limit is shorter. */
@@ -13,6 +13,10 @@ const LAST_MS = 1_000;
 const MOST_MS = 5_000;
 /** Between two looks of a settled node, a fifth more or less. */
 const SETTLED_MS = 30_000;
+/** Between two tries of a watch that cannot tell, at most. */
+const WATCH_MS = 5_000;
+/** Changes that may come at once, and each second after that: a list that changes all the time keeps no node busy. */
+const CHANGES = { burst: 10, perSecond: 2 } as const;
 
 export type SeekingOptions = {
   readonly pacing: Pacing;
@@ -65,6 +69,43 @@ export function openSeeking({ pacing, log, forming, found, changed }: SeekingOpt
     changed();
   };
 
+  const looks = async (provider: Provider, signal: AbortSignal) => {
+    const pace = backoff(FIRST_MS, LAST_MS, random);
+    while (!signal.aborted) {
+      const lookup = await look(provider, signal);
+      if (signal.aborted) return;
+      say();
+      const holdsMs = lookup?.ttlMs;
+      const formingMs = holdsMs === undefined ? pace.take() : Math.min(Math.max(holdsMs, FIRST_MS), MOST_MS);
+      const ms = forming() ? formingMs : SETTLED_MS * (0.8 + random() * 0.4);
+      if (await soon.wait(clock, ms, signal)) pace.reset();
+    }
+  };
+
+  const isNews = ({ addresses, problems = [] }: Lookup) =>
+    JSON.stringify([addresses, problems]) !==
+    JSON.stringify([sought.lookup?.addresses, sought.problems.map(({ text }) => text)]);
+
+  /** Looks at once after a change, where the provider tells of changes. */
+  const wakes = async (provider: Provider, signal: AbortSignal) => {
+    if (provider.watch === undefined) return;
+    const wait = backoff(FIRST_MS, WATCH_MS, random);
+    const pace = bucket(clock, CHANGES.burst, CHANGES.perSecond);
+    while (!signal.aborted) {
+      try {
+        for await (const lookup of provider.watch(signal)) {
+          wait.reset();
+          if (isNews(lookup)) soon.ring();
+          await pace.take(signal);
+          if (signal.aborted) return;
+        }
+      } catch {
+        // The looks go on without it, and say what is wrong.
+      }
+      await clock.sleep(wait.take(), signal);
+    }
+  };
+
   return {
     sought: () => sought,
     health: (): StoreHealth => {
@@ -75,17 +116,7 @@ export function openSeeking({ pacing, log, forming, found, changed }: SeekingOpt
     /** Looks at once. */
     soon: () => soon.ring(),
     async run(provider: Provider, signal: AbortSignal): Promise<void> {
-      const pace = backoff(FIRST_MS, LAST_MS, random);
-      while (!signal.aborted) {
-        const lookup = await look(provider, signal);
-        if (signal.aborted) return;
-        say();
-        const holdsMs = lookup?.ttlMs;
-        const formingMs =
-          holdsMs === undefined ? pace.take() : Math.min(Math.max(holdsMs, FIRST_MS), MOST_MS);
-        const ms = forming() ? formingMs : SETTLED_MS * (0.8 + random() * 0.4);
-        if (await soon.wait(clock, ms, signal)) pace.reset();
-      }
+      await Promise.all([looks(provider, signal), wakes(provider, signal)]);
     },
   };
 }

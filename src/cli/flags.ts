@@ -2,6 +2,7 @@
  * Every flag of this release, once: parsing, help, environment names, the keys of a `-config` file and the
  * README's tables come from these rows.
  */
+
 import { COMMAND_FLAGS } from "./command-flags.ts";
 import { AGENT, CLIENT, COORDINATOR, COORDINATOR_CLIENT, type CommandName, STORE } from "./commands.ts";
 import { COORDINATOR_FLAGS } from "./coordinator-flags.ts";
@@ -51,7 +52,7 @@ export const FLAGS: readonly Flag[] = [
     "disco-mode": {
       kind: "enum",
       word: "MODE",
-      values: ["consul-kv", "etcd-kv", "disco", "dns", "dns-srv"],
+      values: ["consul-kv", "etcd-kv", "disco", "dns", "dns-srv", "file", "http"],
       defaultText: "required unless -join is given",
       meaning: "where the peers are found and, where that is a store, the genesis is agreed upon",
     },

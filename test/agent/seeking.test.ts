@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { openSeeking } from "../../src/agent/seeking.ts";
 import type { Lookup, Provider } from "../../src/core/provider.ts";
 import { RollcallError } from "../../src/lib/errors.ts";
+import { bell } from "../../src/lib/loop.ts";
 import { manualClock, turns } from "../lib/manual-clock.ts";
 import { rememberingLog } from "./support/log.ts";
 
@@ -12,7 +13,7 @@ const answer = (addresses: readonly string[], more: Partial<Lookup> = {}): Looku
 });
 
 /** A search whose looks are answered by `next`, on a clock that the test moves. */
-function make(next: () => Lookup | Error) {
+function make(next: () => Lookup | Error, watch?: Provider["watch"]) {
   const clock = manualClock();
   const { log, lines } = rememberingLog();
   const found: (readonly string[])[] = [];
@@ -32,6 +33,7 @@ function make(next: () => Lookup | Error) {
       if (now instanceof Error) throw now;
       return now;
     },
+    ...(watch === undefined ? {} : { watch }),
     async close() {},
   };
   const stop = new AbortController();
@@ -105,6 +107,42 @@ describe("looking for agents", () => {
     now = answer(["10.0.0.1:4100"], { kind: "partial", problems: ["b.test: SERVFAIL"] });
     await pass(2_000);
     expect(seeking.sought().problems).toEqual([{ code: "partial", text: "b.test: SERVFAIL" }]);
+    await end();
+  });
+
+  it("looks at once when the provider tells of a change, and at the pace of before while its watch fails", async () => {
+    let now = answer(["10.0.0.1:4100"]);
+    const changes = bell();
+    let failing = false;
+    let watches = 0;
+    const { state, found, pass, end } = make(
+      () => now,
+      async function* () {
+        watches += 1;
+        if (failing) throw new Error("no watch");
+        for (;;) {
+          yield now;
+          await changes.wait(manualClock(), 1, new AbortController().signal);
+          if (failing) throw new Error("no watch");
+        }
+      },
+    );
+    state.forming = false;
+    await pass(1_000);
+    const before = state.looks.length;
+    changes.ring();
+    await pass(1_000);
+    expect(state.looks.length).toBe(before);
+    now = answer(["10.0.0.2:4100"]);
+    changes.ring();
+    await pass(100);
+    expect([state.looks.length, found.at(-1)]).toEqual([before + 1, ["10.0.0.2:4100"]]);
+    failing = true;
+    changes.ring();
+    await pass(60_000);
+    expect(state.looks.length - before - 1).toBe(2);
+    expect(watches).toBeGreaterThan(5);
+    expect(watches).toBeLessThan(40);
     await end();
   });
 

@@ -60,8 +60,8 @@ describe("help", () => {
     expect(helpText("discover").split("\n").slice(7, 16).join("\n")).toMatchInlineSnapshot(`
       "Discovery
         -disco-mode MODE              where the peers are found and, where that is a store, the genesis is
-                                      agreed upon [consul-kv|etcd-kv|disco|dns|dns-srv] (required unless
-                                      -join is given) $ROLLCALL_DISCO_MODE
+                                      agreed upon [consul-kv|etcd-kv|disco|dns|dns-srv|file|http]
+                                      (required unless -join is given) $ROLLCALL_DISCO_MODE
         -disco-config JSON|FILE       how to reach it: JSON when it begins with {, else a JSON or YAML
                                       file; $VAR, \${VAR:-default} and $$ expand in its strings (default
                                       {}) $ROLLCALL_DISCO_CONFIG

@@ -24,10 +24,13 @@ const refused: readonly (readonly [string, string])[] = [
   ["agent -db rqlit", '-db: "rqlit" must be rqlite, http or none (did you mean rqlite?)'],
   ["agent -joi a:1", "-joi: unknown flag (did you mean -join?)"],
   ["version -disco-mode=disco", "-disco-mode: version takes no flags"],
-  ["agent -disco-mode=static", '-disco-mode: "static" must be consul-kv, etcd-kv, disco, dns or dns-srv'],
+  [
+    "agent -disco-mode=static",
+    '-disco-mode: "static" must be consul-kv, etcd-kv, disco, dns, dns-srv, file or http',
+  ],
   [
     "agent -disco-mode=consul",
-    '-disco-mode: "consul" must be consul-kv, etcd-kv, disco, dns or dns-srv (did you mean consul-kv?)',
+    '-disco-mode: "consul" must be consul-kv, etcd-kv, disco, dns, dns-srv, file or http (did you mean consul-kv?)',
   ],
   ["agent -genesis=autto", '-genesis: "autto" must be auto, strict or never (did you mean auto?)'],
   ["agent -bootstrap-expect=three", '-bootstrap-expect: "three" must be a whole number'],

@@ -62,6 +62,8 @@ describe("the genesis commands without a store", () => {
     const lines = [
       ["-disco-mode=dns", "-disco-mode=dns"],
       ["-disco-mode=dns-srv", "-disco-mode=dns-srv"],
+      ["-disco-mode=file", "-disco-mode=file"],
+      ["-disco-mode=http", "-disco-mode=http"],
       ["-join=self", "-join"],
       ["-join=a,b", "-join"],
     ] as const;

@@ -1,6 +1,7 @@
 /** What every provider without registers must do: it says where somebody may be, and no more. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Provider } from "../../src/core/provider.ts";
+import type { Lookup, Provider } from "../../src/core/provider.ts";
+import { soon } from "../support/wait.ts";
 import { patient } from "./stage.ts";
 
 /** Where the suite plays. */
@@ -14,8 +15,8 @@ export type AddressStage = {
 
 const TWO = ["10.0.0.1:4100", "10.0.0.2:4100"];
 
-/** The suite over one mode. `make` gives one stage for all its tests, which the caller ends. */
-export function addressContract(name: string, make: () => AddressStage): void {
+/** The suite over one mode. `make` gives one stage for all its tests, which the caller ends. `watches`: it has a watch. */
+export function addressContract(name: string, make: () => AddressStage, { watches = false } = {}): void {
   describe(`${name}: addresses`, () => {
     const signal = patient();
     let stage: AddressStage;
@@ -28,10 +29,45 @@ export function addressContract(name: string, make: () => AddressStage): void {
     });
     afterEach(() => provider.close());
 
-    it("keeps no register, no directory and no watch", () => {
+    it(`keeps no register and no directory, and has ${watches ? "a" : "no"} watch`, () => {
       const { watch, members, genesis, leaderKey } = provider;
-      expect([watch, members, genesis, leaderKey]).toEqual([undefined, undefined, undefined, undefined]);
+      expect([watch !== undefined, members, genesis, leaderKey]).toEqual([
+        watches,
+        undefined,
+        undefined,
+        undefined,
+      ]);
     });
+
+    if (watches)
+      it("says what there is at once when it is watched, and then each change", async () => {
+        const watching = new AbortController();
+        const next = follow(provider, watching.signal);
+        expect((await next()).addresses).toEqual(TWO);
+        const waiting = next();
+        await stage.set(["10.0.0.3:4100"]);
+        expect((await waiting).addresses).toEqual(["10.0.0.3:4100"]);
+        // Also what changed while nobody waited.
+        await stage.set(TWO);
+        expect((await next()).addresses).toEqual(TWO);
+        const ended = next();
+        watching.abort();
+        expect(await soon(ended)).toMatchObject({ code: "aborted" });
+        expect(await soon(follow(provider, watching.signal)())).toMatchObject({ code: "aborted" });
+      });
+
+    if (watches)
+      it("may be left in the middle of a watch, and ends it when it is closed", async () => {
+        for await (const found of provider.watch?.(signal) ?? []) {
+          expect(found.addresses).toEqual(TWO);
+          break;
+        }
+        const next = follow(provider, signal);
+        await next();
+        const waiting = next();
+        await provider.close();
+        expect(await soon(waiting)).toMatchObject({ code: "closed" });
+      });
 
     it("gives every address once, in order, and says that these are all", async () => {
       const { ttlMs, ...found } = await provider.lookup(signal);
@@ -62,4 +98,14 @@ export function addressContract(name: string, make: () => AddressStage): void {
       await expect(provider.lookup(signal)).rejects.toMatchObject({ code: "closed" });
     });
   });
+}
+
+/** The watch as a function that gives its next look-up. */
+function follow(provider: Provider, signal: AbortSignal): () => Promise<Lookup> {
+  const iterator = provider.watch?.(signal)[Symbol.asyncIterator]();
+  return async () => {
+    const result = await iterator?.next();
+    if (result === undefined || result.done) throw new Error("the watch ended without a throw");
+    return result.value;
+  };
 }

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Config } from "../../providers/file.ts";
+import { Config } from "../../providers/file/inventory.ts";
 import { readWhole } from "../../src/lib/files.ts";
 import { tempDir } from "../support/temp.ts";
 import { inventoryOpener, lackOf, lookOf, plainNode } from "./inventory-stage.ts";

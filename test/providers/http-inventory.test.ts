@@ -6,7 +6,7 @@ import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Config } from "../../providers/http.ts";
+import { Config } from "../../providers/http/inventory.ts";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { tempDir } from "../support/temp.ts";
 import { inventoryOpener, lackOf, lookOf, plainNode } from "./inventory-stage.ts";
