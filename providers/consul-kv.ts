@@ -3,6 +3,7 @@
  * consul-kv unchanged, and `timeout`. Every read asks for Consul's `consistent` mode.
  */
 import type { Lookup, Provider, ProviderContext } from "../src/core/provider.ts";
+import { changesOf } from "./consul/blocking.ts";
 import type { Config } from "./consul/config.ts";
 import { createConnection } from "./consul/connection.ts";
 import { createMembers } from "./consul/members.ts";
@@ -14,8 +15,6 @@ export { Config } from "./consul/config.ts";
 
 /** The time to live of the member's session: the shortest that Consul takes by itself (`session_ttl_min`). */
 const TTL_MS = 10_000;
-/** How long a watch is held while nothing changes; one on a Consul that hangs ends so much later. */
-const WAIT_MS = 60_000;
 
 /**
  * Opens the provider. Connects to nothing yet. Throws `bad_key` for a key that other clusters' rows would meet.
@@ -44,25 +43,10 @@ export async function open(
   };
 }
 
-/**
- * Blocking queries (https://developer.hashicorp.com/consul/api-docs/features/blocking): the index says that
- * something below the prefix may have changed, so the content is compared.
- */
 async function* watch(rows: Rows, signal: AbortSignal): AsyncGenerator<Lookup> {
-  let index = 0;
-  let seen: string | null = null;
-  for (;;) {
-    const tree = await rows.tree("watch", index === 0 ? null : { index: String(index), ms: WAIT_MS }, signal);
-    index = nextIndex(index, Number(tree.index));
-    const now = fingerprint(tree.rows);
-    if (now === seen) continue;
-    seen = now;
-    yield toLookup(tree.rows);
-  }
-}
-
-/** An index that went back (a wiped or restored store) starts anew; one below 1 would make every query return at once. */
-function nextIndex(before: number, now: number): number {
-  if (now < before) return 0;
-  return Number.isFinite(now) ? Math.max(now, 1) : 1;
+  const trees = changesOf(
+    (wait) => rows.tree("watch", wait, signal),
+    (tree) => fingerprint(tree.rows),
+  );
+  for await (const tree of trees) yield toLookup(tree.rows);
 }

@@ -16,7 +16,7 @@ export interface ProviderModule {
 /** One line a mode. `static` is what `-join` makes, and no value of `-disco-mode`. */
 export const providers: Readonly<
   Record<
-    "consul-kv" | "etcd-kv" | "disco" | "dns" | "dns-srv" | "file" | "http" | "static",
+    "consul-kv" | "etcd-kv" | "disco" | "dns" | "dns-srv" | "consul-service" | "file" | "http" | "static",
     () => Promise<ProviderModule>
   >
 > = {
@@ -25,6 +25,7 @@ export const providers: Readonly<
   disco: () => import("./disco.ts"),
   dns: () => import("./dns.ts"),
   "dns-srv": () => import("./dns-srv.ts"),
+  "consul-service": () => import("./consul-service.ts"),
   file: () => import("./file.ts"),
   http: () => import("./http.ts"),
   static: () => import("./static.ts"),
@@ -45,5 +46,6 @@ export const inventories: Readonly<Record<InventoryMode, () => Promise<Inventory
   disco: async () => ofOneCluster(await import("./disco.ts")),
   dns: async () => ofOneCluster(await import("./dns.ts")),
   "dns-srv": async () => ofOneCluster(await import("./dns-srv.ts")),
+  "consul-service": async () => ofOneCluster(await import("./consul-service.ts")),
   static: async () => ofOneCluster(await import("./static.ts")),
 };

@@ -11,7 +11,16 @@ import { Formation } from "./core/model.ts";
 export const LOCK = { name: "agent.lock", mostPathBytes: 100 } as const;
 
 /** Where this release can look for peers: the values of `-disco-mode`. */
-export const DiscoMode = z.enum(["consul-kv", "etcd-kv", "disco", "dns", "dns-srv", "file", "http"]);
+export const DiscoMode = z.enum([
+  "consul-kv",
+  "etcd-kv",
+  "disco",
+  "dns",
+  "dns-srv",
+  "consul-service",
+  "file",
+  "http",
+]);
 export type DiscoMode = z.infer<typeof DiscoMode>;
 
 /** The modes of providers: those, and the one that `-join` makes. */

@@ -153,7 +153,7 @@ describe("an agent's configuration", () => {
   it.each([
     [
       "",
-      "-disco-mode: is required; one of consul-kv, etcd-kv, disco, dns, dns-srv, file, http; or -join with the agents",
+      "-disco-mode: is required; one of consul-kv, etcd-kv, disco, dns, dns-srv, consul-service, file, http; or -join with the agents",
     ],
     [`${etcd} -join=a`, "-join: does not go with -disco-mode=etcd-kv; leave one of the two out"],
     ["-join=a,self -bootstrap-expect=2", "-join: self stands alone, for a single node"],
@@ -165,6 +165,7 @@ describe("an agent's configuration", () => {
     ["-join=a,b", `-bootstrap-expect: ${NO_STORE}`],
     ["-disco-mode=dns", `-bootstrap-expect: ${NO_STORE}`],
     ["-disco-mode=dns-srv", `-bootstrap-expect: ${NO_STORE}`],
+    ["-disco-mode=consul-service", `-bootstrap-expect: ${NO_STORE}`],
     ["-disco-mode=file", `-bootstrap-expect: ${NO_STORE}`],
     ["-disco-mode=http", `-bootstrap-expect: ${NO_STORE}`],
     ["-join=self -bootstrap-expect=3", "-bootstrap-expect: 3 does not go with -join=self"],

@@ -15,6 +15,7 @@ export type ConsulClass = typeof Consul;
 /** What is used of it. Its own types leave out half of the options and tell transactions wrongly. */
 export interface ConsulClient {
   readonly kv: { get(options: object): Promise<unknown> };
+  readonly health: { service(options: object): Promise<unknown> };
   readonly session: {
     create(options: object): Promise<unknown>;
     renew(options: object): Promise<unknown>;

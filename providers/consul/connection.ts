@@ -124,3 +124,17 @@ function says(status: number, body: unknown): string {
 function bare(text: string): string {
   return text.replace(/^(?:consul: )?(?:[A-Za-z]+\.[A-Za-z]+: )?/, "");
 }
+
+/** The body of an answer, as the schema makes it. Throws `store_error` for what no Consul says. */
+export function parse<T>(doing: string, schema: z.ZodType<T>, answer: Answer): T {
+  const parsed = schema.safeParse(answer.body);
+  if (parsed.success) return parsed.data;
+  throw notConsul(doing);
+}
+
+/** `store_error`: somebody else answers at the address. */
+export function notConsul(doing: string): RollcallError {
+  return new RollcallError("store_error", `${doing}: an answer that is not Consul's`, {
+    hint: "does the address name a Consul agent's HTTP port?",
+  });
+}

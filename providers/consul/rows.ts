@@ -1,9 +1,9 @@
 /** The rows of one cluster in Consul's key-value store: reads, transactions and their results. */
 import * as z from "zod";
-import { RollcallError } from "../../src/lib/errors.ts";
 import { type Doing, denied } from "../failure.ts";
 import { type Row, rowNames } from "../kv.ts";
-import { type Answer, type Connection, lacks } from "./connection.ts";
+import { held, type Wait } from "./blocking.ts";
+import { type Connection, lacks, notConsul, parse } from "./connection.ts";
 
 /** A row with what Consul knows of it. `revision` is its ModifyIndex; `session` the lock's holder. */
 export type HeldRow = Row & { readonly session: string | null };
@@ -33,11 +33,7 @@ export interface Rows {
   /** One linearizable read. */
   get(doing: string, row: string, signal: AbortSignal): Promise<HeldRow | null>;
   /** One linearizable read of all; with `wait`, held back until the index has passed or the time is over. */
-  tree(
-    doing: string,
-    wait: { readonly index: string; readonly ms: number } | null,
-    signal: AbortSignal,
-  ): Promise<Tree>;
+  tree(doing: string, wait: Wait, signal: AbortSignal): Promise<Tree>;
   /** All operations or none. */
   commit(doing: string, operations: readonly Operation[], signal: AbortSignal): Promise<Committed>;
 }
@@ -93,12 +89,10 @@ export function createRows(
     get,
 
     async tree(doing, wait, signal) {
-      // Consul adds up to a sixteenth to the time, so that many waiters do not come back at once.
-      const what = { ...reading(doing), extraMs: wait === null ? 0 : (wait.ms * 17) / 16 };
-      const answer = await connection.call(what, signal, (consul, options) => {
-        const held = wait === null ? {} : { index: wait.index, wait: `${wait.ms}ms` };
-        return consul.kv.get({ ...options, ...held, key: prefix, recurse: true, consistent: true });
-      });
+      const { options: waiting, extraMs } = held(wait);
+      const answer = await connection.call({ ...reading(doing), extraMs }, signal, (consul, options) =>
+        consul.kv.get({ ...options, ...waiting, key: prefix, recurse: true, consistent: true }),
+      );
       const items = answer.status === 404 ? [] : parse(doing, Body.items, answer);
       const rows = items.map(toRow);
       if (answer.filtered) throw denied(doing, "rows are hidden", lacks(reading(doing).needs));
@@ -142,16 +136,4 @@ function refused({ doing, needs }: Doing, errors: readonly { What: string }[]): 
   const right = problems.find((problem) => /permission denied|acl not found/i.test(problem));
   if (right !== undefined) throw denied(doing, right, lacks(needs));
   return { kind: "refused", problems };
-}
-
-function parse<T>(doing: string, schema: z.ZodType<T>, answer: Answer): T {
-  const parsed = schema.safeParse(answer.body);
-  if (parsed.success) return parsed.data;
-  throw notConsul(doing);
-}
-
-function notConsul(doing: string): RollcallError {
-  return new RollcallError("store_error", `${doing}: an answer that is not Consul's`, {
-    hint: "does the address name a Consul agent's HTTP port?",
-  });
 }

@@ -52,7 +52,7 @@ export const FLAGS: readonly Flag[] = [
     "disco-mode": {
       kind: "enum",
       word: "MODE",
-      values: ["consul-kv", "etcd-kv", "disco", "dns", "dns-srv", "file", "http"],
+      values: ["consul-kv", "etcd-kv", "disco", "dns", "dns-srv", "consul-service", "file", "http"],
       defaultText: "required unless -join is given",
       meaning: "where the peers are found and, where that is a store, the genesis is agreed upon",
     },

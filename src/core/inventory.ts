@@ -14,6 +14,7 @@ export const InventoryMode = z.enum([
   "disco",
   "dns",
   "dns-srv",
+  "consul-service",
   "static",
 ]);
 export type InventoryMode = z.infer<typeof InventoryMode>;

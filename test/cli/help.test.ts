@@ -57,10 +57,11 @@ describe("help", () => {
       rollcall help genesis COMMAND, or -h after it, explains one.
       "
     `);
-    expect(helpText("discover").split("\n").slice(7, 16).join("\n")).toMatchInlineSnapshot(`
+    expect(helpText("discover").split("\n").slice(7, 17).join("\n")).toMatchInlineSnapshot(`
       "Discovery
         -disco-mode MODE              where the peers are found and, where that is a store, the genesis is
-                                      agreed upon [consul-kv|etcd-kv|disco|dns|dns-srv|file|http]
+                                      agreed upon
+                                      [consul-kv|etcd-kv|disco|dns|dns-srv|consul-service|file|http]
                                       (required unless -join is given) $ROLLCALL_DISCO_MODE
         -disco-config JSON|FILE       how to reach it: JSON when it begins with {, else a JSON or YAML
                                       file; $VAR, \${VAR:-default} and $$ expand in its strings (default

@@ -26,11 +26,11 @@ const refused: readonly (readonly [string, string])[] = [
   ["version -disco-mode=disco", "-disco-mode: version takes no flags"],
   [
     "agent -disco-mode=static",
-    '-disco-mode: "static" must be consul-kv, etcd-kv, disco, dns, dns-srv, file or http',
+    '-disco-mode: "static" must be consul-kv, etcd-kv, disco, dns, dns-srv, consul-service, file or http',
   ],
   [
     "agent -disco-mode=consul",
-    '-disco-mode: "consul" must be consul-kv, etcd-kv, disco, dns, dns-srv, file or http (did you mean consul-kv?)',
+    '-disco-mode: "consul" must be consul-kv, etcd-kv, disco, dns, dns-srv, consul-service, file or http (did you mean consul-kv?)',
   ],
   ["agent -genesis=autto", '-genesis: "autto" must be auto, strict or never (did you mean auto?)'],
   ["agent -bootstrap-expect=three", '-bootstrap-expect: "three" must be a whole number'],

@@ -39,6 +39,7 @@ describe("validate", () => {
   it.each([
     ["-disco-mode=dns", "rollcall (dns)"],
     ["-disco-mode=dns-srv", "rollcall (dns-srv)"],
+    ["-disco-mode=consul-service", "rollcall (consul-service)"],
     ["-disco-mode=file", "rollcall (file)"],
     ["-disco-mode=http", "rollcall (http)"],
     ["-join=10.0.0.1,10.0.0.2,10.0.0.3", "rollcall (static)"],

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from "vitest";
 import * as dns from "../../providers/dns.ts";
 import * as dnsSrv from "../../providers/dns-srv.ts";
+import { serviceOf } from "../support/consul-services.ts";
 import { type Consul, describeWith, type Knot, startConsul, startKnot } from "../support/servers/index.ts";
 import { addressContract } from "./addresses.ts";
 import { contextFor } from "./stage.ts";
@@ -36,7 +37,6 @@ describeWith("knotd", "Knot", () => {
 
 describeWith("consul", "Consul", () => {
   let consul: Consul;
-  let registered: readonly string[] = [];
   let resolvers: readonly string[] = [];
   beforeAll(async () => {
     consul = await startConsul();
@@ -44,17 +44,7 @@ describeWith("consul", "Consul", () => {
   }, SLOW);
   afterAll(() => consul.stop(), SLOW);
 
-  async function set(agents: readonly string[]): Promise<void> {
-    for (const agent of registered.filter((one) => !agents.includes(one))) {
-      await consul.request(`/v1/agent/service/deregister/${agent}`, { method: "PUT" });
-    }
-    for (const agent of agents) {
-      const [address, port] = agent.split(":");
-      const body = JSON.stringify({ ID: agent, Name: "rollcall", Address: address, Port: Number(port) });
-      await consul.request("/v1/agent/service/register", { method: "PUT", body });
-    }
-    registered = agents;
-  }
+  const set = serviceOf(() => consul);
 
   addressContract("dns", () => ({
     live: true,

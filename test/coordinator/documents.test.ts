@@ -203,12 +203,12 @@ spec: {backend: http, enabled: true, interval: 10, method: GET, url: 'http://hos
     [
       "a mode that is nearly one",
       { mode: "consul_kv" },
-      'spec.mode: is "consul_kv"; must be one of http, file, consul-kv, etcd-kv, disco, dns, dns-srv, static (did you mean consul-kv?)',
+      'spec.mode: is "consul_kv"; must be one of http, file, consul-kv, etcd-kv, disco, dns, dns-srv, consul-service, static (did you mean consul-kv?)',
     ],
     [
       "no mode",
       {},
-      "spec.mode: is missing; must be one of http, file, consul-kv, etcd-kv, disco, dns, dns-srv, static",
+      "spec.mode: is missing; must be one of http, file, consul-kv, etcd-kv, disco, dns, dns-srv, consul-service, static",
     ],
     [
       "dns without a cluster",
@@ -355,6 +355,7 @@ spec: {backend: http, enabled: true, interval: 10, method: GET, url: 'http://hos
       ["disco", { url: "http://a/" }, "orders"],
       ["dns", { name: "db.example" }, "orders"],
       ["dns-srv", { name: "db.example" }, "orders"],
+      ["consul-service", { service: "orders" }, "orders"],
       ["static", { addresses: ["a:4100"] }, "orders"],
     ];
     for (const [mode, config, cluster_id = null] of valid)

@@ -79,6 +79,7 @@ describe("the bundle", () => {
     ["disco", (port: number) => [`-disco-url=http://127.0.0.1:${port}`, "-disco-id=prod/orders"]],
     ["dns", (port: number) => [`-disco-config={"resolvers":["127.0.0.1:${port}"]}`]],
     ["dns-srv", (port: number) => [`-disco-config={"resolvers":["127.0.0.1:${port}"]}`]],
+    ["consul-service", (port: number) => [`-disco-config={"address":"127.0.0.1:${port}"}`]],
     ["http", (port: number) => [`-disco-config={"url":"http://127.0.0.1:${port}/"}`]],
   ])("loads the provider of %s: a store that is not there is one line and 1", async (mode, flags) => {
     const port = await freePort("127.0.0.1");

@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Agent } from "../support/agents.ts";
+import { checked, register } from "../support/consul-services.ts";
+import { describeWith, startConsul } from "../support/servers/index.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
 import { type Seat, seated, seatsFor } from "./lists.ts";
@@ -21,6 +23,11 @@ async function says(agent: Agent, text: RegExp): Promise<void> {
   );
 }
 
+const flags = (mode: string, config: object, key: string, expectVoters = 3) => [
+  ...[`-disco-mode=${mode}`, `-disco-key=${key}`, `-bootstrap-expect=${expectVoters}`],
+  `-disco-config=${JSON.stringify(config)}`,
+];
+
 describe("agents that are told of each other", () => {
   const fleet = openFleet();
   const ends: (() => unknown)[] = [];
@@ -28,11 +35,6 @@ describe("agents that are told of each other", () => {
     await fleet.end();
     for (const end of ends.splice(0)) await end();
   });
-
-  const flags = (mode: string, config: object, key: string, expectVoters = 3) => [
-    ...[`-disco-mode=${mode}`, `-disco-key=${key}`, `-bootstrap-expect=${expectVoters}`],
-    `-disco-config=${JSON.stringify(config)}`,
-  ];
 
   it("by a file form one cluster once it is whole, and take in one who is listed later", async () => {
     const seats = await seatsFor(["a", "b", "c", "d"]);
@@ -81,5 +83,34 @@ describe("agents that are told of each other", () => {
     const genesis = await oneGenesis(agents);
     const [late] = await seated(fleet, seats.slice(3), flags("http", { url, method: "POST" }, key));
     expect(await late?.settled()).toMatchObject({ kind: "join", genesis_id: genesis });
+  }, 60_000);
+});
+
+describeWith("consul", "agents that are a service in Consul", () => {
+  const fleet = openFleet();
+  afterEach(() => fleet.end());
+
+  it("form one cluster once their checks pass, and keep it when the checks fail and Consul is gone", async () => {
+    const consul = await startConsul();
+    try {
+      const seats = await seatsFor(["a", "b", "c", "d"]);
+      const put = ({ id, address, port }: Seat) => register(consul, { id, address, port, check: "critical" });
+      for (const seat of seats) await put(seat);
+      const config = { address: `${consul.address}:${consul.ports.http}` };
+      const args = flags("consul-service", config, freshKey());
+      const agents = await seated(fleet, seats.slice(0, 3), args);
+      for (const agent of agents) await says(agent, /no instance of rollcall passes its checks in Consul/);
+      for (const { id } of seats) await checked(consul, id, "pass");
+      const genesis = await oneGenesis(agents);
+      const [late] = await seated(fleet, seats.slice(3), args);
+      expect(await late?.settled()).toMatchObject({ kind: "join", genesis_id: genesis });
+      for (const { id } of seats) await checked(consul, id, "fail");
+      await consul.stop();
+      await Promise.all(agents.map((agent) => agent.kill()));
+      await Promise.all(agents.map((agent) => agent.restart()));
+      expect(await oneGenesis(agents)).toBe(genesis);
+    } finally {
+      await consul.stop();
+    }
   }, 60_000);
 });

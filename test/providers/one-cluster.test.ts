@@ -40,6 +40,7 @@ describe("every mode of an inventory", () => {
       "disco",
       "dns",
       "dns-srv",
+      "consul-service",
       "static",
     ]);
   });
