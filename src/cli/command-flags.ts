@@ -18,7 +18,7 @@ export const COMMAND_FLAGS: readonly Flag[] = [
       values: ["table", "json"],
       default: "table",
       lineOnly: true,
-      commands: ["status", "explain", "discover", "genesis show"],
+      commands: ["status", "explain", "discover", "provider list", "genesis show"],
       meaning: "for people, or for programs",
     },
   }),

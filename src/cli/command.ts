@@ -15,6 +15,7 @@ export type Command = {
 const NAMES = [
   "agent",
   "discover",
+  "provider list",
   "validate",
   "status",
   "explain",

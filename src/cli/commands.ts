@@ -61,6 +61,13 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: "provider list",
+    summary: "lists the modes in which peers are found, and what each has",
+    about:
+      "Every mode gives agents' addresses. A store also keeps the members under leases, and one genesis record and one leader key under check-and-set; without one the agents agree among themselves. Contacts nobody.",
+    examples: ["rollcall provider list", "rollcall provider list -o=json"],
+  },
+  {
     name: "validate",
     summary: "checks an agent's flags and files, and says which limits apply",
     about: "Takes what `rollcall agent` takes. Contacts nobody, writes nothing.",

@@ -50,6 +50,8 @@ async function runCommand(command: CommandName, settings: Settings, io: Io): Pro
     }
     case "discover":
       return (await import("./discover.ts")).run(settings, io);
+    case "provider list":
+      return (await import("./provider.ts")).run(settings, io);
     case "status":
       return (await import("./status.ts")).run(settings, io);
     case "explain":

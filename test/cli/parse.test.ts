@@ -5,7 +5,7 @@ import { rollcall } from "./fake-io.ts";
 const refused: readonly (readonly [string, string])[] = [
   [
     "",
-    "no command; one of agent, discover, validate, status, explain, leave, genesis, coordinator, apply, get, delete, clusters, nodes, events, cluster, discovery, version, help; rollcall help says more",
+    "no command; one of agent, discover, provider, validate, status, explain, leave, genesis, coordinator, apply, get, delete, clusters, nodes, events, cluster, discovery, version, help; rollcall help says more",
   ],
   ["-disco-mode=disco agent", "the command comes before the flags; one of agent, discover"],
   ["agnet", 'unknown command "agnet" (did you mean agent?); one of agent'],
