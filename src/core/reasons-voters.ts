@@ -116,8 +116,13 @@ export function discoveryHints(discovery: Discovery): readonly string[] {
     hints.push(
       `The answer does not name this agent (${ownAddress}): others find it only if it reaches them. A headless service needs publishNotReadyAddresses: true; otherwise look at the name, the records and the resolver's cache.`,
     );
-  if (isDns && found !== null && found.length > 0 && foundSelf && found.length === 1)
-    hints.push("The answer names this agent alone.");
+  const isTold = !isDns && mode !== "static";
+  if (isTold && found !== null && found.length > 0 && !foundSelf)
+    hints.push(
+      `The list does not name this agent (${ownAddress}): others find it only if it reaches them. Add it, or look at -http-adv-addr.`,
+    );
+  if (mode !== "static" && found !== null && foundSelf && found.length === 1)
+    hints.push(isTold ? "The list names this agent alone." : "The answer names this agent alone.");
   if (isDns && unlisted.length > 0)
     hints.push(
       `The answer leaves out ${listed(unlisted)}, known by other ways: nodes see different answers, as from a resolver's cache.`,

@@ -60,7 +60,7 @@ describe("agents that are told of each other", () => {
   it("by a URL form one cluster, in Prometheus's form and in Replicante's", async () => {
     const key = freshKey();
     const seats = await seatsFor(["a", "b", "c", "d"]);
-    let listed: readonly Seat[] = [];
+    let listed: readonly Seat[] = seats.slice(0, 1);
     const server = createServer((request, response) => {
       request.resume();
       const agents = listed.map(({ at }) => at);
@@ -77,9 +77,13 @@ describe("agents that are told of each other", () => {
       return new Promise((resolve) => server.close(resolve));
     });
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/agents`;
-    const agents = await seated(fleet, seats.slice(0, 3), flags("http", { url }, key));
-    for (const agent of agents) await agent.waitsFor("voters");
+    const agents = await seated(fleet, seats.slice(0, 2), flags("http", { url }, key));
+    const [first, second] = agents;
+    if (first === undefined || second === undefined) throw new Error("two agents");
+    await says(first, /list names this agent alone/);
+    await says(second, new RegExp(`list does not name this agent \\(${seats[1]?.at}\\)`));
     listed = seats;
+    agents.push(...(await seated(fleet, seats.slice(2, 3), flags("http", { url }, key))));
     const genesis = await oneGenesis(agents);
     const [late] = await seated(fleet, seats.slice(3), flags("http", { url, method: "POST" }, key));
     expect(await late?.settled()).toMatchObject({ kind: "join", genesis_id: genesis });
