@@ -1,128 +1,26 @@
-/** SQLite, as Node brings it, behind Kysely: one file, one process, every commit synced. */
-import { open, stat } from "node:fs/promises";
-import { dirname } from "node:path";
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+/** SQLite (src/lib/sqlite.ts) behind Kysely. */
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { Kysely, SqliteDialect } from "kysely";
-import { codeOf, RollcallError, reason } from "../lib/errors.ts";
-import { systemDisk } from "../lib/files.ts";
+import { openDatabase } from "../lib/sqlite.ts";
 import { anotherProgram } from "./migrations.ts";
 import type { Db, Tables, Words } from "./schema.ts";
+
+export { problemOf, surelyFailed } from "../lib/sqlite.ts";
 
 /** SQLite's words: only `integer` makes a key that is the row's own number. */
 export const words: Words = { whole: "integer", counted: (column) => column.primaryKey().autoIncrement() };
 
 /** Statements kept ready. All queries but the filtered pages have fixed texts. */
 const MOST_STATEMENTS = 200;
-/** What the log beside the file is cut back to after it was written home. */
-const WAL_BYTES = 64 * 1024 * 1024;
 
-/**
- * Opens the database in a file, which it makes where there is none, and holds it for this process alone until it is
- * closed; `null` opens one in memory. Throws, in one line: `locked` when another process has it, `store` when the file
- * is damaged, cannot be written, or cannot be there. A damaged file is left as it is.
- */
+/** Opens the database in a file, or, with `null`, one in memory. Throws as `openDatabase` does. */
 export async function openSqlite(path: string | null): Promise<Db> {
-  if (path !== null) await makeFile(path);
-  const database = openDatabase(path ?? ":memory:");
-  try {
-    prepareDatabase(database);
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+  const database = await openDatabase(path, {
+    name: "coordinator",
+    foreign: anotherProgram,
+    long: ["events"],
+  });
   return new Kysely<Tables>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
-}
-
-/** Whether a commit that failed so has surely changed nothing. After any other failure of the disk, nobody can tell. */
-export function surelyFailed(error: unknown): boolean {
-  return resultOf(error) === FULL;
-}
-
-/** What went wrong with the file, for people. The rows that were not written are never in it. */
-export function problemOf(error: unknown): string {
-  const result = resultOf(error);
-  if (result === CORRUPT || result === NOT_A_DATABASE) return `the file is damaged (${reason(error)})`;
-  if (result === READ_ONLY || result === CANNOT_OPEN) return `it cannot be written (${reason(error)})`;
-  return reason(error);
-}
-
-// Primary result codes: https://www.sqlite.org/rescode.html
-const [BUSY, READ_ONLY, CORRUPT, FULL, CANNOT_OPEN, NOT_A_DATABASE] = [5, 8, 11, 13, 14, 26];
-
-/** The primary result code, or null where the error is not SQLite's. */
-function resultOf(error: unknown): number | null {
-  if (typeof error !== "object" || error === null || !("errcode" in error)) return null;
-  return typeof error.errcode === "number" ? error.errcode & 0xff : null;
-}
-
-/**
- * The file for nobody but this user, since settings may hold secrets. Only ever opened here when it is new: closing it
- * would free the locks that this process may have on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks).
- */
-async function makeFile(path: string): Promise<void> {
-  try {
-    await (await open(path, "wx", 0o600)).close();
-    await systemDisk.sync(dirname(path));
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT")
-      throw new RollcallError("store", `there is no directory ${dirname(path)}`, { cause: undefined });
-    if (code !== "EEXIST") throw new RollcallError("store", `it cannot be written (${reason(error)})`);
-    if ((await stat(path)).isDirectory()) throw new RollcallError("store", "it is a directory, not a file");
-  }
-}
-
-function openDatabase(path: string): DatabaseSync {
-  try {
-    return new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 0 });
-  } catch (error) {
-    throw new RollcallError("store", problemOf(error));
-  }
-}
-
-/** The lock is SQLite's own and the kernel's: taken with the first reading, freed however the process ends. */
-function prepareDatabase(database: DatabaseSync): void {
-  try {
-    database.exec("pragma locking_mode = exclusive");
-    // How its log is kept is written into the file, and another program's file is not ours to write to.
-    const foreign = anotherProgram(tablesOf(database));
-    if (foreign !== null) throw foreign;
-    database.exec("pragma journal_mode = wal");
-    database.exec("pragma synchronous = full");
-    database.exec(`pragma journal_size_limit = ${WAL_BYTES}`);
-    // Takes the lock now, also on a file that is still empty, and fails where nothing could be written later.
-    database.exec("begin immediate; commit");
-  } catch (error) {
-    if (error instanceof RollcallError) throw error;
-    if (resultOf(error) === BUSY)
-      throw new RollcallError("locked", "it is in use by another coordinator", {
-        hint: "stop the other one, or give this one a file of its own",
-      });
-    throw new RollcallError("store", problemOf(error));
-  }
-  checkPages(database);
-}
-
-/** All tables but the log, which may be long; a damaged page there shows when it is read. */
-function checkPages(database: DatabaseSync): void {
-  const damaged = (what: string) => new RollcallError("store", `the file is damaged (${what})`);
-  try {
-    const tables = database.prepare(
-      "select name from sqlite_schema where type = 'table' and name <> 'events'",
-    );
-    for (const { name } of tables.all()) {
-      const [first] = database.prepare(`pragma quick_check("${String(name)}")`).all();
-      const said = String(Object.values(first ?? {})[0]);
-      if (said !== "ok") throw damaged(said.split("\n").join(" "));
-    }
-  } catch (error) {
-    throw error instanceof RollcallError ? error : new RollcallError("store", problemOf(error));
-  }
-}
-
-function tablesOf(database: DatabaseSync): readonly string[] {
-  const tables = database.prepare("select name from sqlite_schema where type = 'table'").all();
-  return tables.map(({ name }) => String(name));
 }
 
 /** The part of better-sqlite3's interface that Kysely's dialect uses. */
