@@ -7,53 +7,70 @@
  *     PUT, DELETE       /<id>/members/<node-id>?ttl=10s {"lease","ttl_ms"}; DELETE needs Rollcall-Lease
  *     POST              /<id>/members/<node-id>/renew   needs Rollcall-Lease
  *     GET               /<id>/view                      {"members","genesis","leader"} at one moment
+ *
+ * The legacy paths, `/` and `/<id>`, are in legacy.ts; `/livez`, `/readyz`, `/metrics`, `/openapi.json` in operations.ts.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Clock } from "../lib/clock.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
+import { openAccess, type Token } from "./access.ts";
+import type { Contents } from "./durable.ts";
 import { createHolds, type Holds } from "./hold.ts";
+import { addLegacy } from "./legacy.ts";
 import { idFromPath } from "./names.ts";
+import { addOperations } from "./operations.ts";
 import type { Entry, Registers, Written } from "./registers.ts";
 import * as wire from "./wire.ts";
 
-/** What the service is given: time, and where its own failures are told. */
+/** What the service is given: time, chance, and where its own failures are told. */
 export type Deps = {
-  readonly clock: Pick<Clock, "now" | "after">;
+  readonly clock: Pick<Clock, "now" | "wall" | "after">;
+  readonly uuid: () => string;
   readonly log: Pick<Log, "error">;
 };
 
-/** What the application needs beside them. `leased` is called after each new lease. */
-export type AppOptions = {
-  readonly registers: Registers;
+/** What the application needs beside them. */
+export type AppOptions = Contents & {
   /** The bearer token that every request must show, or null: none. */
-  readonly token: string | null;
+  readonly token: Token;
+  /** Called after each new lease, and after each new id. */
   readonly leased?: () => void;
+  readonly created?: () => void;
+  readonly version?: string;
 };
 
 /** The application, and the long polls it holds; close those first when the server ends. */
 export function createApp(options: AppOptions, deps: Deps): { app: Hono; holds: Holds } {
   const app = new Hono();
   const holds = createHolds(options.registers, deps);
+  const counts = new Map<number, number>();
   app.use(async (c, next) => {
     await next();
+    counts.set(c.res.status, (counts.get(c.res.status) ?? 0) + 1);
     c.header("cache-control", "no-store");
     c.header("x-content-type-options", "nosniff");
     // Kept-alive connections would outlast the server.
     if (holds.closed) c.header("connection", "close");
   });
-  if (options.token !== null) app.use(bearer(options.token));
+  // Also what a refusal shows must be so for good. Nothing turns the loop between the answer's making and this.
+  app.use(async (_, next) => {
+    await next();
+    await options.synced();
+  });
+  app.use(openAccess(options.token, options.lists));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   app.use(bodyLimit({ maxSize: wire.BODY_BYTES, onError: tooLarge }));
+  addOperations(app, { ...options, counts, stopping: () => holds.closed });
+  addLegacy(app, { ...options, ...deps });
   addRegisters(app, options.registers, holds);
   addMembers(app, options, deps);
   addViews(app, options.registers, holds);
   app.notFound((c) => wire.refuse(c, new RollcallError("unknown_path", "there is nothing at this path")));
   app.onError((error, c) => {
-    if (error instanceof RollcallError) return wire.refuse(c, error);
+    if (error instanceof RollcallError) return wire.refuse(c, withoutPaths(error));
     deps.log.error({ error: reason(error), method: c.req.method, path: c.req.path }, "request failed");
     return wire.refuse(c, new RollcallError("internal", "the request failed"));
   });
@@ -129,6 +146,15 @@ function addViews(app: Hono, registers: Registers, holds: Holds): void {
   });
 }
 
+/** A store's own words name files, which are no business of a caller's. */
+function withoutPaths(error: RollcallError): RollcallError {
+  if (error.code === "store")
+    return new RollcallError("store", "the store failed, and nothing was changed", { hint: "ask again" });
+  if (error.code === "store_unknown")
+    return new RollcallError("store_unknown", "the store failed, and may have changed what was asked for");
+  return error;
+}
+
 function registerOf(c: Context): { id: string; name: string } {
   return { id: idFromPath(c.req.param("id") ?? ""), name: c.req.param("name") ?? "" };
 }
@@ -170,14 +196,4 @@ function tooLarge(c: Context): Response {
     c,
     new RollcallError("value_too_large", `the body is larger than ${wire.BODY_BYTES} bytes`),
   );
-}
-
-function bearer(token: string) {
-  const hash = (text: string) => createHash("sha256").update(text).digest();
-  const wanted = hash(`Bearer ${token}`);
-  return async (c: Context, next: () => Promise<void>) => {
-    if (timingSafeEqual(hash(c.req.header("authorization") ?? ""), wanted)) return next();
-    c.header("www-authenticate", "Bearer");
-    return wire.refuse(c, new RollcallError("unauthorized", "the bearer token is missing or wrong"));
-  };
 }

@@ -1,6 +1,7 @@
 /** The leased members of each id: entered, renewed, withdrawn, expired. */
+import type { Row } from "./keep.ts";
 import { checkId, checkNodeId } from "./names.ts";
-import { checkSize, full, type Row, type Shelf, type Shelves, weight } from "./shelves.ts";
+import { checkSize, full, type Shelf, type Shelves, weight } from "./shelves.ts";
 
 /** A member to enter. `record` is JSON text, kept as it came. */
 export type Announcement = {
@@ -29,6 +30,8 @@ export interface Leases {
   withdraw(held: Held): boolean;
   /** Removes the members whose lease ended at or before `nowMs`. Gives when to call again, or null: never. */
   expire(nowMs: number): number | null;
+  /** The members are others than before: deadlines are to be looked for anew. */
+  refilled(): void;
 }
 
 /** The directory over these shelves. `uuid` makes the lease ids. */
@@ -64,11 +67,15 @@ export function createLeases(shelves: Shelves, uuid: () => string): Leases {
       const found = find(shelves, held);
       if (found === null) return false;
       found.shelf.members.delete(held.nodeId);
+      shelves.keep.member(held.id, held.nodeId, null);
       shelves.changed(held.id, found.shelf, -weight(held.nodeId, found.row.record));
       return true;
     },
 
     expire,
+    refilled() {
+      nextMs = Number.NEGATIVE_INFINITY;
+    },
   };
 }
 
@@ -85,6 +92,7 @@ function enter(shelves: Shelves, entry: Announcement & Row): Row | null {
     throw full(`${shelves.limits.membersPerId} members in one id`);
   }
   shelf.members.set(nodeId, row);
+  shelves.keep.member(id, nodeId, row);
   // A new lease for the same record is nothing that others see.
   if (before?.record !== row.record) shelves.changed(id, shelf, more);
   return null;
@@ -109,6 +117,7 @@ function sweep(shelves: Shelves, nowMs: number): number | null {
         continue;
       }
       shelf.members.delete(nodeId);
+      shelves.keep.member(id, nodeId, null);
       freed += weight(nodeId, row.record);
     }
     if (freed > 0) shelves.changed(id, shelf, -freed);

@@ -1,65 +1,72 @@
-/** The Discovery Service as a listening server: sockets, the one timer that ends leases, and an orderly end. */
-import { createServer, type Server } from "node:http";
-import { getRequestListener } from "@hono/node-server";
+/** The Discovery Service as a listening server: sockets, the timers that end leases and ids, and an orderly end. */
 import { formatAddress } from "../core/address.ts";
-import { codeOf, RollcallError, reason } from "../lib/errors.ts";
+import { type Listening, listen, type ServerTls } from "../lib/http-server.ts";
+import type { Token } from "./access.ts";
+import { type Contents, inMemory } from "./durable.ts";
 import { createApp, type Deps } from "./http.ts";
-import { createRegisters, type Registers } from "./registers.ts";
+import type { Registers } from "./registers.ts";
 
 /** A running service. */
 export type Discovery = {
   /** Where it listens, as `http://127.0.0.1:4300`. */
   readonly url: string;
   readonly port: number;
+  /** Uses other certificates for connections made from now on. */
+  renew: Listening["renew"];
   /** Ends long polls at once (503), then requests in progress within 1 s, then the server. Safe twice. */
   close(): Promise<void>;
 };
 
 const GRACE_MS = 1_000;
-/** A keep-alive longer than any agent's interval; the others bound how slowly a request may arrive. */
-const LIMITS = { keepAliveTimeout: 75_000, headersTimeout: 10_000, requestTimeout: 30_000 };
 /** Many leases that end together are one sweep. */
 const SWEEP_MS = 50;
+/** How often ids that nobody uses are looked for. */
+const LOOK_MS = 3_600_000;
+const UNUSED_MS = 720 * 3_600_000;
 
 /** Where to listen (port 0: any free one), and what to serve: an empty store in memory unless another is given. */
 export type ServeOptions = {
   readonly host: string;
   readonly port: number;
-  readonly token: string | null;
+  readonly token: Token;
   readonly registers?: Registers;
+  /** Instead of `registers`. */
+  readonly contents?: Contents;
+  readonly tls?: ServerTls | null;
+  /** How long an id that was created is kept when nobody uses it; one with registers or members stays. */
+  readonly unusedMs?: number;
+  readonly version?: string;
 };
 
-/** Listens over plain HTTP, and ends the leases in the store. Throws `listen_failed`. */
-export async function serve(options: ServeOptions, deps: Deps & { uuid: () => string }): Promise<Discovery> {
-  const registers = options.registers ?? createRegisters(deps);
-  const sweeps = createSweeps(registers, deps);
-  const { app, holds } = createApp({ registers, token: options.token, leased: sweeps.arm }, deps);
-  const server = createServer(LIMITS, getRequestListener(app.fetch));
-  server.maxConnections = 10_000;
-  const port = await listen(server, options);
-  server.on("error", (error) => deps.log.error({ error: reason(error) }, "discovery server failed"));
+/** Listens, and ends the leases and the unused ids in the store. Throws `listen`. */
+export async function serve(options: ServeOptions, deps: Deps): Promise<Discovery> {
+  const { host, token, tls = null, version = "" } = options;
+  const contents = options.contents ?? inMemory(deps, options.registers);
+  const sweeps = createSweeps(contents, deps);
+  const looks = createLooks(contents, options.unusedMs ?? UNUSED_MS, deps);
+  const hooks = { leased: sweeps.arm, created: looks.arm };
+  const { app, holds } = createApp({ ...contents, ...hooks, token, version }, deps);
+  const server = await listen({ app, addr: options, tls, clock: deps.clock, mostConnections: 10_000 });
   sweeps.arm();
+  looks.arm();
   let closing: Promise<void> | null = null;
   return {
-    url: `http://${formatAddress({ host: options.host, port })}`,
-    port,
+    url: `${tls === null ? "http" : "https"}://${formatAddress({ host, port: server.port })}`,
+    port: server.port,
+    renew: server.renew,
     close() {
-      closing ??= new Promise((resolve) => {
-        sweeps.stop();
-        holds.close();
-        const cancel = deps.clock.after(GRACE_MS, () => server.closeAllConnections());
-        server.close(() => {
-          cancel();
-          resolve();
-        });
-      });
+      if (closing !== null) return closing;
+      sweeps.stop();
+      looks.stop();
+      holds.close();
+      closing = server.close(GRACE_MS);
       return closing;
     },
   };
 }
 
 /** Removes expired members when they expire: one timer, and none while nobody is a member. */
-function createSweeps(registers: Registers, { clock }: Deps) {
+function createSweeps({ registers }: Contents, { clock }: Deps) {
   let cancel = () => {};
   let stopped = false;
   function arm(): void {
@@ -77,18 +84,23 @@ function createSweeps(registers: Registers, { clock }: Deps) {
   };
 }
 
-function listen(server: Server, { host, port }: { host: string; port: number }): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const failed = (cause: Error) => {
-      const why = codeOf(cause) === "EADDRINUSE" ? "the port is in use" : cause.message;
-      const where = formatAddress({ host, port });
-      reject(new RollcallError("listen_failed", `listen on ${where}: ${why}`, { cause }));
-    };
-    server.once("error", failed);
-    server.listen(port, host, () => {
-      server.off("error", failed);
-      const at = server.address();
-      resolve(typeof at === "object" && at !== null ? at.port : port);
+/** Forgets unused ids: one timer, and none while there is no id. What holds a genesis is in use, however long nobody asks. */
+function createLooks({ registers, lists }: Contents, unusedMs: number, { clock }: Deps) {
+  let cancel: (() => void) | null = null;
+  let stopped = false;
+  function arm(): void {
+    if (stopped || cancel !== null || lists.size().ids === 0) return;
+    cancel = clock.after(Math.min(LOOK_MS, unusedMs), () => {
+      cancel = null;
+      lists.expire(clock.wall(), unusedMs, registers.holds);
+      arm();
     });
-  });
+  }
+  return {
+    arm,
+    stop() {
+      stopped = true;
+      cancel?.();
+    },
+  };
 }

@@ -3,19 +3,8 @@
  * indexes are made of.
  */
 import { RollcallError } from "../lib/errors.ts";
+import type { Entry, Keep, Row } from "./keep.ts";
 import { createWaiters, type Waiters } from "./waiters.ts";
-
-/** A register's value. `revision` is never used twice. */
-export type Entry = { readonly value: string; readonly revision: string };
-
-/** A member's entry. `record` is its JSON text as it came; `deadlineMs` is on the caller's clock. */
-export type Row = {
-  readonly incarnation: string;
-  readonly record: string;
-  readonly ttlMs: number;
-  readonly lease: string;
-  deadlineMs: number;
-};
 
 /** What one id holds. `changed` is the count of changes at its last one. */
 export type Shelf = {
@@ -52,6 +41,8 @@ export const DEFAULT_LIMITS: Limits = {
 /** All shelves. */
 export interface Shelves {
   readonly limits: Limits;
+  /** Is told of every change. */
+  readonly keep: Keep;
   readonly waiters: Waiters;
   /** The shelf of an id that holds something. */
   get(id: string): Shelf | undefined;
@@ -61,6 +52,8 @@ export interface Shelves {
   next(): string;
   /** Makes one visible change known: counts it, frees an empty shelf, wakes who waits. Gives its revision. */
   changed(id: string, shelf: Shelf, more: number): string;
+  /** Holds exactly these from now on. Everybody who waits is woken. */
+  fill(contents: ReadonlyMap<string, Pick<Shelf, "registers" | "members">>): void;
   /** The id's index; one that holds nothing has an index too. */
   index(id: string): string;
   /** The ids that hold something. */
@@ -69,7 +62,7 @@ export interface Shelves {
 }
 
 /** No shelves yet. `store` is the name of this life of the store, and must be new with every life. */
-export function createShelves(store: string, limits: Limits): Shelves {
+export function createShelves(store: string, limits: Limits, keep: Keep): Shelves {
   const shelves = new Map<string, Shelf>();
   const waiters = createWaiters(limits);
   let changes = 0;
@@ -78,6 +71,7 @@ export function createShelves(store: string, limits: Limits): Shelves {
 
   return {
     limits,
+    keep,
     waiters,
     get: (id) => shelves.get(id),
 
@@ -102,10 +96,29 @@ export function createShelves(store: string, limits: Limits): Shelves {
       return revisionOf(changes);
     },
 
+    fill(contents) {
+      const before = [...shelves.keys()];
+      shelves.clear();
+      bytes = 0;
+      for (const [id, content] of contents) {
+        const shelf = { ...content, changed: ++changes, bytes: bytesOf(content) };
+        bytes += shelf.bytes;
+        shelves.set(id, shelf);
+      }
+      for (const id of before) waiters.wake(id);
+    },
+
     index: (id) => revisionOf(shelves.get(id)?.changed ?? 0),
     entries: () => [...shelves],
     size: () => ({ ids: shelves.size, bytes, waiters: waiters.size() }),
   };
+}
+
+function bytesOf({ registers, members }: Pick<Shelf, "registers" | "members">): number {
+  let sum = 0;
+  for (const [name, { value }] of registers) sum += weight(name, value);
+  for (const [nodeId, { record }] of members) sum += weight(nodeId, record);
+  return sum;
 }
 
 /** What a name and its value count in bytes. */

@@ -19,23 +19,33 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   bad_precondition: 400,
   bad_json: 400,
   bad_lease: 400,
+  bad_address: 400,
   unauthorized: 401,
   unknown_path: 404,
+  id_absent: 404,
   register_absent: 404,
   lease_gone: 404,
   wrong_method: 405,
   taken: 409,
+  id_full: 409,
   not_as_expected: 412,
   value_too_large: 413,
   precondition_required: 428,
   too_many_waiters: 503,
   shutting_down: 503,
+  store: 503,
+  store_unknown: 503,
   store_full: 507,
 };
 
-/** An answer that carries an error: `{"error":{"code","message","hint"}, …more}`, with the status of its code. */
+/**
+ * An answer that carries an error: `{"error":{"code","message","hint"}, …more}`, with the status of its code. The legacy
+ * paths (`/`, `/<id>`) have `{"error":"<message>; <hint>"}`, a text, as they always had.
+ */
 export function refuse(c: Context, error: RollcallError, more: Record<string, unknown> = {}): Response {
   const { code, message, hint } = error;
+  if (/^\/[^/]*$/.test(c.req.path))
+    return c.json({ error: hint === null ? message : `${message}; ${hint}` }, STATUS[code] ?? 500);
   return c.json({ error: { code, message, hint }, ...more }, STATUS[code] ?? 500);
 }
 

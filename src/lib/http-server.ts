@@ -37,15 +37,16 @@ export async function listen(options: {
   app: Hono;
   addr: { readonly host: string; readonly port: number };
   tls: ServerTls | null;
-  clock: Clock;
+  clock: Pick<Clock, "after">;
+  mostConnections?: number;
 }): Promise<Listening> {
-  const { app, addr, tls, clock } = options;
+  const { app, addr, tls, clock, mostConnections = 1_024 } = options;
   const server = createServer(app, tls);
   // Longer than any poll interval, or every poll would reconnect.
   server.keepAliveTimeout = 75_000;
   server.headersTimeout = 5_000;
   server.requestTimeout = 10_000;
-  server.maxConnections = 1_024;
+  server.maxConnections = mostConnections;
   // The HTTP server does not know of a connection that is still shaking hands, and would wait for it at the end.
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { inMemory } from "../../src/discovery-service/durable.ts";
 import { createApp } from "../../src/discovery-service/http.ts";
 import {
   createRegisters,
@@ -17,7 +18,9 @@ function make(options: { limits?: Partial<Limits>; token?: string } = {}) {
   const registers = createRegisters({ uuid: () => `u${++made}` }, { ...DEFAULT_LIMITS, ...options.limits });
   const failures: unknown[] = [];
   const log = { error: (fields: unknown) => void failures.push(fields) };
-  const { app, holds } = createApp({ registers, token: options.token ?? null }, { clock, log });
+  const deps = { clock, log, uuid: () => `u${++made}` };
+  const contents = inMemory(deps, registers);
+  const { app, holds } = createApp({ ...contents, token: options.token ?? null }, deps);
   const send = async (line: string, { headers = {}, body }: Sent = {}) => {
     const [method = "", path = ""] = line.split(" ");
     const answer = await app.request(path, { method, headers, ...(body === undefined ? {} : { body }) });
@@ -237,8 +240,9 @@ describe("views and long polls", () => {
 
   it("frees the place of an asker who went away", async () => {
     const clock = manualClock();
-    const registers = createRegisters({ uuid: () => "u1" });
-    const { app } = createApp({ registers, token: null }, { clock, log: { error: () => {} } });
+    const deps = { clock, uuid: () => "u1", log: { error: () => {} } };
+    const registers = createRegisters(deps);
+    const { app } = createApp({ ...inMemory(deps, registers), token: null }, deps);
     const asker = new AbortController();
     const held = app.request("/a/view?wait=30s&index=u1-0", { signal: asker.signal });
     await Promise.resolve();
@@ -282,8 +286,6 @@ describe("every path", () => {
   });
 
   it.each([
-    ["GET /", 404],
-    ["GET /a", 404],
     ["GET /a/", 404],
     ["GET /a/view/", 404],
     ["GET /a/registers", 404],

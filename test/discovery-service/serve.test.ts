@@ -100,8 +100,8 @@ describe("the service on a socket", () => {
     const options = { host: "127.0.0.1", port: service.port, token: null };
     const again = serve(options, { clock, log, uuid: () => "u" });
     await expect(again).rejects.toMatchObject({
-      code: "listen_failed",
-      message: `listen on 127.0.0.1:${service.port}: the port is in use`,
+      code: "listen",
+      message: expect.stringMatching(`^-http-addr: cannot listen on 127.0.0.1:${service.port}: .*EADDRINUSE`),
     });
   });
 });

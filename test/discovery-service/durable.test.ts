@@ -1,0 +1,212 @@
+/** What the service keeps in its file: all that was answered, and no more after a disk that failed. */
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, describe, expect, it } from "vitest";
+import { type Durable, openDurable } from "../../src/discovery-service/durable.ts";
+import { openFile } from "../../src/discovery-service/file.ts";
+import { createApp } from "../../src/discovery-service/http.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { type ManualClock, manualClock } from "../lib/manual-clock.ts";
+import { openFor } from "../store/facts.ts";
+import { tempDir } from "../support/temp.ts";
+
+const opened: Durable[] = [];
+afterEach(() => {
+  for (const one of opened.splice(0)) one.close();
+});
+
+// https://www.sqlite.org/rescode.html
+const [IO_ERROR, FULL] = [10, 13];
+
+const freshPath = () => join(tempDir("discovery"), "discovery.db");
+async function openAt(
+  path: string,
+  clock: Pick<ManualClock, "now" | "after"> = systemClock,
+  open = openFile,
+): Promise<Durable> {
+  const durable = await openDurable(path, { clock, uuid: randomUUID, open });
+  opened.push(durable);
+  return durable;
+}
+
+/** A file whose commits fail as SQLite's do while `fault` has one of its codes. */
+const failing =
+  (fault: { errcode: number | null }): typeof openFile =>
+  async (...given) => {
+    const file = await openFile(...given);
+    return {
+      ...file,
+      commit() {
+        if (fault.errcode !== null) throw Object.assign(new Error("it failed"), { errcode: fault.errcode });
+        file.commit();
+      },
+    };
+  };
+
+const row = { id: "a", nodeId: "n1", incarnation: "i", record: '{"id":"n1"}', ttlMs: 5_000 };
+const put = (value: string) => ({ id: "a", name: "genesis", value, expected: null });
+
+describe("contents in a file", () => {
+  it("are there again with their revisions, leases, ids and positions", async () => {
+    const path = freshPath();
+    const clock = manualClock();
+    const first = await openAt(path, clock);
+    const written = first.registers.put(put("é\n"));
+    const held = first.registers.announce(row, clock.now());
+    if (written.kind !== "won" || held.kind !== "held") return expect.unreachable("an empty store refuses");
+    first.lists.create("list", { size: 3, tokenHash: "h" }, 1_000);
+    for (const addr of ["x:1", "y:1", "z:1"]) first.lists.register("list", addr);
+    first.lists.remove("list", "y:1");
+    const index = first.registers.index("a");
+    first.close();
+    const again = await openAt(path, clock);
+    expect(again.registers.read("a", "genesis")).toEqual({ value: "é\n", revision: written.revision });
+    expect(again.registers.index("a")).not.toBe(index);
+    expect(again.registers.renew({ id: "a", nodeId: "n1", lease: held.lease }, clock.now())).toBe(true);
+    expect(again.registers.size()).toMatchObject({ ids: 1, bytes: 7 + 3 + 2 + 11 });
+    expect(again.lists.get("list")).toEqual({
+      ...{ createdMs: 1_000, usedMs: 1_000, size: 3, tokenHash: "h", arrivals: 3 },
+      nodes: new Map([...[["x:1", 1] as const, ["z:1", 3] as const]]),
+    });
+    expect(again.lists.register("list", "y:1")).toBe(4);
+  });
+
+  it("keep a member for its whole time after a restart, and no longer", async () => {
+    const path = freshPath();
+    const clock = manualClock();
+    const first = await openAt(path, clock);
+    first.registers.announce(row, clock.now());
+    first.close();
+    clock.advance(60_000);
+    const again = await openAt(path, clock);
+    const from = clock.now();
+    again.registers.expire(from + 4_999);
+    expect(again.registers.view("a").members).toHaveLength(1);
+    again.registers.expire(from + 5_000);
+    expect(again.registers.view("a").members).toEqual([]);
+    again.close();
+    expect((await openAt(path, clock)).registers.view("a").members).toEqual([]);
+  });
+
+  it("answer nobody before what they show is in the file", async () => {
+    const path = freshPath();
+    const clock = manualClock();
+    const durable = await openAt(path, clock);
+    const { app } = createApp(
+      { ...durable, token: null },
+      { clock, uuid: randomUUID, log: { error: () => {} } },
+    );
+    let answered = 0;
+    const ask = async (path: string, init: RequestInit) => {
+      const { status } = await app.request(path, init);
+      answered += 1;
+      return status;
+    };
+    const writing = ask("/a/registers/genesis", {
+      method: "PUT",
+      headers: { "if-none-match": "*" },
+      body: "x",
+    });
+    const losing = ask("/a/registers/genesis", {
+      method: "PUT",
+      headers: { "if-none-match": "*" },
+      body: "y",
+    });
+    const reading = ask("/a/view", {});
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answered).toBe(0);
+    clock.advance(0);
+    expect(await Promise.all([writing, losing, reading])).toEqual([201, 412, 200]);
+    expect(await ask("/a/view", {})).toBe(200);
+    expect(clock.pending()).toBe(0);
+  });
+
+  it("sync what comes together once", async () => {
+    const clock = manualClock();
+    const { lists, synced } = await openAt(freshPath(), clock);
+    lists.create("list", { size: null, tokenHash: null }, 0);
+    const all = Array.from({ length: 200 }, (_, at) => {
+      lists.register("list", `n:${at}`);
+      return synced();
+    });
+    expect(clock.pending()).toBe(1);
+    clock.advance(0);
+    await Promise.all(all);
+    expect(clock.pending()).toBe(0);
+  });
+
+  it("are as before when the disk is full, and take more once it is not", async () => {
+    const path = freshPath();
+    const clock = manualClock();
+    const fault: { errcode: number | null } = { errcode: null };
+    const durable = await openAt(path, clock, failing(fault));
+    durable.registers.put(put("1"));
+    clock.advance(100);
+    fault.errcode = FULL;
+    durable.registers.put({ ...put("x".repeat(60_000)), name: "big" });
+    durable.lists.create("list", { size: null, tokenHash: null }, 0);
+    let woken = 0;
+    durable.registers.onChange("a", () => void woken++);
+    const lost = durable.synced();
+    clock.advance(100);
+    await expect(lost).rejects.toMatchObject({ code: "store" });
+    expect([durable.registers.read("a", "big"), durable.lists.find("list"), woken]).toEqual([null, null, 1]);
+    expect(durable.registers.read("a", "genesis")?.value).toBe("1");
+    await durable.synced();
+    fault.errcode = null;
+    durable.registers.put({ ...put("2"), name: "small" });
+    const kept = durable.synced();
+    clock.advance(100);
+    await kept;
+    expect(durable.broken.aborted).toBe(false);
+    durable.close();
+    expect([...(await openAt(path)).registers.view("a").registers.keys()]).toEqual(["genesis", "small"]);
+  });
+
+  it("are not vouched for any more after a sync that failed", async () => {
+    const path = freshPath();
+    const clock = manualClock();
+    const fault: { errcode: number | null } = { errcode: IO_ERROR };
+    const durable = await openAt(path, clock, failing(fault));
+    durable.registers.put(put("1"));
+    const lost = durable.synced();
+    clock.advance(0);
+    await expect(lost).rejects.toMatchObject({ code: "store_unknown" });
+    fault.errcode = null;
+    await expect(durable.synced()).rejects.toMatchObject({ code: "store_unknown" });
+    expect(durable.broken.reason).toMatchObject({ message: "write to the store: it failed" });
+  });
+});
+
+describe("a file", () => {
+  it("is one service's at a time", async () => {
+    const path = freshPath();
+    await openAt(path);
+    await expect(openAt(path)).rejects.toMatchObject({
+      code: "locked",
+      message: `open the store sqlite:${path}: it is in use by another Discovery Service`,
+    });
+  });
+
+  it("is refused to and by a coordinator", async () => {
+    const own = freshPath();
+    (await openAt(own)).close();
+    await expect(openFor(`sqlite:${own}`)).rejects.toMatchObject({ code: "store_version" });
+    const theirs = freshPath();
+    await (await openFor(`sqlite:${theirs}`)).close();
+    await expect(openAt(theirs)).rejects.toMatchObject({ code: "store_version" });
+  });
+
+  it("is refused when its tables have another version", async () => {
+    const path = freshPath();
+    (await openAt(path)).close();
+    const database = new DatabaseSync(path);
+    database.exec("update discovery_version set version = 7");
+    database.close();
+    await expect(openAt(path)).rejects.toMatchObject({
+      code: "store_version",
+      message: `open the store sqlite:${path}: its tables have version 7, and this rollcall knows 1`,
+    });
+  });
+});
