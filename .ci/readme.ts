@@ -9,7 +9,7 @@ export function renewed(text: string): string {
   const blocks = {
     ...{ commands: commandTable(), flags: flagTable(), hooks: hookText() },
     ...{ "coordinator-flags": flagTable("coordinator"), "coordinator-endpoints": endpointTable() },
-    "coordinator-events": eventTable(),
+    ...{ "coordinator-events": eventTable(), "discovery-service-flags": flagTable("discovery") },
   };
   return Object.entries(blocks).reduce(
     (sum, [name, table]) =>

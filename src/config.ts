@@ -123,6 +123,8 @@ export const Settings = z.strictObject({
   token_for_reads: z.boolean(),
   retain: z.number(),
   retain_events: z.int(),
+  /** Of `rollcall discovery`: */
+  forget_unused: z.number(),
   /** Of the commands that ask a coordinator: */
   coordinator: z.string(),
   file: text,
@@ -245,6 +247,19 @@ export type CoordinatorConfig = {
   readonly insecure: boolean;
   /** Events that are older or more go. */
   readonly retain: { readonly ms: number; readonly events: number };
+  readonly log: LogConfig;
+};
+
+/** Everything a Discovery Service is told. Null: not given. */
+export type DiscoveryServiceConfig = {
+  readonly httpAddr: Address;
+  readonly store: { readonly kind: "sqlite"; readonly path: string };
+  /** How long an id is kept that nobody asks for. */
+  readonly unusedMs: number;
+  readonly tls: TlsConfig | null;
+  /** Everybody must show the token in it. */
+  readonly tokenFile: string | null;
+  readonly insecure: boolean;
   readonly log: LogConfig;
 };
 

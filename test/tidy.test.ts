@@ -41,7 +41,7 @@ const rooms: readonly { readonly room: RegExp; readonly may: RegExp }[] = [
   },
   {
     room: /^src\/discovery-service\//,
-    may: /^(src\/discovery-service\/|src\/core\/|src\/lib\/|node:|hono|@hono\/|zod$)/,
+    may: /^(src\/discovery-service\/|src\/config\.ts$|src\/core\/|src\/lib\/|node:|hono|@hono\/|zod$)/,
   },
   {
     room: /^src\/store\//,

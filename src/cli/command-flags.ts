@@ -1,5 +1,5 @@
 /** The flags that are the commands' own; the agent takes none of them but `-config`. */
-import { CLIENT, COORDINATOR, COORDINATOR_CLIENT, STORE } from "./commands.ts";
+import { CLIENT, COORDINATOR, COORDINATOR_CLIENT, DISCOVERY_SERVICE, STORE } from "./commands.ts";
 import { type Flag, rows } from "./flag.ts";
 
 /** In the order of help, after the agent's. */
@@ -69,7 +69,7 @@ export const COMMAND_FLAGS: readonly Flag[] = [
       meaning: "the cluster's key once more, as confirmation",
     },
   }),
-  ...rows("command", [...STORE, ...CLIENT, ...COORDINATOR, ...COORDINATOR_CLIENT], {
+  ...rows("command", [...STORE, ...CLIENT, ...COORDINATOR, ...COORDINATOR_CLIENT, ...DISCOVERY_SERVICE], {
     config: {
       word: "FILE",
       meaning: "YAML or JSON with any of the flags that have an environment variable, named as in disco_mode",

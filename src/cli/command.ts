@@ -39,6 +39,7 @@ const NAMES = [
   "cluster show",
   "cluster refresh",
   "discovery accept",
+  "discovery",
   "version",
   "help",
 ] as const;

@@ -35,6 +35,9 @@ export const COORDINATOR_CLIENT = [
   "discovery accept",
 ] as const;
 
+/** The command that is the Discovery Service. */
+export const DISCOVERY_SERVICE = ["discovery"] as const;
+
 const CONSUL = "-disco-mode=consul-kv -disco-key=prod/orders";
 
 export const COMMANDS: readonly Command[] = [
@@ -145,6 +148,16 @@ export const COMMANDS: readonly Command[] = [
     argument: "incarnation",
   },
   ...COORDINATOR_COMMANDS,
+  {
+    name: "discovery",
+    summary: "is the store of agents where there is no other: the Discovery Service",
+    about:
+      "Keeps for each id its members under leases and its records under check-and-set, and answers what rqlite's clients up to 6.10 ask its Discovery Service. What was answered is on disk. Agents use it with -disco-mode=disco.",
+    examples: [
+      "rollcall discovery",
+      "rollcall discovery -http-addr=10.0.0.9:4300 -store=sqlite:/var/lib/rollcall-discovery.db -token-file=/etc/rollcall/token -tls-cert=/etc/rollcall/cert.pem -tls-key=/etc/rollcall/key.pem",
+    ],
+  },
   { name: "version", summary: "prints the version", about: "", examples: ["rollcall version"] },
   {
     name: "help",

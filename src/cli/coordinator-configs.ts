@@ -1,6 +1,6 @@
-/** From settings to what a coordinator works with, and to how the commands reach one. Every problem is one usage line. */
+/** From settings to what a coordinator and a Discovery Service work with, and to how the commands reach a coordinator. Every problem is one usage line. */
 import { dirname } from "node:path";
-import type { ClientConfig, CoordinatorConfig, Settings } from "../config.ts";
+import type { ClientConfig, CoordinatorConfig, DiscoveryServiceConfig, Settings } from "../config.ts";
 import { formatAddress, isLoopback } from "../core/address.ts";
 import { codeOf } from "../lib/errors.ts";
 import { checkFiles, checkKeyPair, checkTls, checkTlsPair } from "./checks.ts";
@@ -26,7 +26,7 @@ export function coordinatorConfig(s: Settings, deps: CoordinatorDeps): Coordinat
   return {
     name: s.name ?? nameOf(deps.hostName),
     httpAddr: s.http_addr,
-    store: { kind: "sqlite", path: storePath(s.store, deps.files) },
+    store: { kind: "sqlite", path: storePath(s.store, "rollcall.db", deps.files) },
     apply: s.apply,
     tls: tlsConfig(s),
     tokenFile: s.token_file,
@@ -34,6 +34,26 @@ export function coordinatorConfig(s: Settings, deps: CoordinatorDeps): Coordinat
     insecure: s.insecure,
     retain: { ms: s.retain, events: s.retain_events },
     log: { level: s.log_level, format: s.log_format ?? (deps.terminal.stderr ? "text" : "json") },
+  };
+}
+
+/** Everything for `rollcall discovery`. Throws a usage error. */
+export function discoveryServiceConfig(
+  s: Settings,
+  { files, terminal }: Pick<CoordinatorDeps, "files" | "terminal">,
+): DiscoveryServiceConfig {
+  checkTls(s);
+  checkReach(s);
+  checkFiles(s, files);
+  checkKeyPair(s, files);
+  return {
+    httpAddr: s.http_addr,
+    store: { kind: "sqlite", path: storePath(s.store, "rollcall-discovery.db", files) },
+    unusedMs: s.forget_unused,
+    tls: tlsConfig(s),
+    tokenFile: s.token_file,
+    insecure: s.insecure,
+    log: { level: s.log_level, format: s.log_format ?? (terminal.stderr ? "text" : "json") },
   };
 }
 
@@ -54,7 +74,7 @@ export function coordinatorClient(s: Settings, files: Files): ClientConfig {
   };
 }
 
-/** Beyond loopback everybody could change what is polled, and read tokens on the way. */
+/** Beyond loopback everybody could change what is polled or kept, and read tokens on the way. */
 function checkReach(s: Settings): void {
   if (s.insecure || isLoopback(s.http_addr.host)) return;
   const open = `-http-addr: ${formatAddress(s.http_addr)} is open beyond this machine`;
@@ -73,10 +93,10 @@ function checkThere(path: string, files: Files): void {
   }
 }
 
-function storePath(text: string, files: Files): string {
+function storePath(text: string, usual: string, files: Files): string {
   const path = /^sqlite:(?!\/\/)(.+)$/.exec(text)?.[1];
   // What is not understood is not repeated: it may be the URL of a database, with a password.
-  if (path === undefined) throw usageError("-store: must be sqlite:FILE, as in sqlite:./rollcall.db");
+  if (path === undefined) throw usageError(`-store: must be sqlite:FILE, as in sqlite:./${usual}`);
   try {
     files.list(dirname(path));
   } catch (error) {

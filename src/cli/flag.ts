@@ -13,6 +13,7 @@ export type Section =
   | "security"
   | "log"
   | "coordinator"
+  | "discovery-service"
   | "command";
 
 /** One flag. */

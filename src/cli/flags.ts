@@ -4,8 +4,17 @@
  */
 
 import { COMMAND_FLAGS } from "./command-flags.ts";
-import { AGENT, CLIENT, COORDINATOR, COORDINATOR_CLIENT, type CommandName, STORE } from "./commands.ts";
+import {
+  AGENT,
+  CLIENT,
+  COORDINATOR,
+  COORDINATOR_CLIENT,
+  type CommandName,
+  DISCOVERY_SERVICE,
+  STORE,
+} from "./commands.ts";
 import { COORDINATOR_FLAGS } from "./coordinator-flags.ts";
+import { DISCOVERY_SERVICE_FLAGS } from "./discovery-service-flags.ts";
 import { type Flag, rows } from "./flag.ts";
 
 export type { Flag, Kind, Section } from "./flag.ts";
@@ -207,12 +216,12 @@ export const FLAGS: readonly Flag[] = [
   ...rows("security", AGENT, {
     "tls-cert": {
       word: "FILE",
-      commands: [...AGENT, ...CLIENT, ...COORDINATOR, ...COORDINATOR_CLIENT],
+      commands: [...AGENT, ...CLIENT, ...COORDINATOR, ...COORDINATOR_CLIENT, ...DISCOVERY_SERVICE],
       meaning: "this node's certificate, PEM; needs -tls-key",
     },
     "tls-key": {
       word: "FILE",
-      commands: [...AGENT, ...CLIENT, ...COORDINATOR, ...COORDINATOR_CLIENT],
+      commands: [...AGENT, ...CLIENT, ...COORDINATOR, ...COORDINATOR_CLIENT, ...DISCOVERY_SERVICE],
       meaning: "its private key, PEM",
     },
     "tls-ca": {
@@ -223,7 +232,7 @@ export const FLAGS: readonly Flag[] = [
     "tls-client-auth": {
       kind: "bool",
       word: "",
-      commands: [...AGENT, ...COORDINATOR],
+      commands: [...AGENT, ...COORDINATOR, ...DISCOVERY_SERVICE],
       meaning: "callers must show a certificate; needs -tls-ca",
     },
     "token-file": {
@@ -241,7 +250,7 @@ export const FLAGS: readonly Flag[] = [
       meaning: "listen beyond this machine without client certificates or secret; not with -tls-client-auth",
     },
   }),
-  ...rows("log", [...AGENT, ...COORDINATOR], {
+  ...rows("log", [...AGENT, ...COORDINATOR, ...DISCOVERY_SERVICE], {
     "log-level": {
       kind: "enum",
       word: "LEVEL",
@@ -258,6 +267,7 @@ export const FLAGS: readonly Flag[] = [
     },
   }),
   ...COORDINATOR_FLAGS,
+  ...DISCOVERY_SERVICE_FLAGS,
   ...COMMAND_FLAGS,
 ];
 

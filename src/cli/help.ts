@@ -8,6 +8,7 @@ const INDENT = 32;
 
 const TITLES: Readonly<Record<Section, string>> = {
   coordinator: "This coordinator",
+  "discovery-service": "This Discovery Service",
   node: "This node",
   discovery: "Discovery",
   bootstrap: "Creating the cluster",

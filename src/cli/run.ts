@@ -73,6 +73,13 @@ async function runCommand(command: CommandName, settings: Settings, io: Io): Pro
       ]);
       return coordinator.run(coordinatorConfig(settings, io), io);
     }
+    case "discovery": {
+      const [{ discoveryServiceConfig }, service] = await Promise.all([
+        import("./coordinator-configs.ts"),
+        import("./discovery-service.ts"),
+      ]);
+      return service.run(discoveryServiceConfig(settings, io), io);
+    }
     case "apply":
       return (await import("./apply.ts")).run(settings, io);
     case "clusters":

@@ -7,8 +7,9 @@ import { formatAddress } from "../core/address.ts";
 import { replayed } from "../core/replay.ts";
 import { secretIn } from "../lib/bearer.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
-import { callerOf, type Listening, listen, type ServerTls } from "../lib/http-server.ts";
+import { callerOf, listen } from "../lib/http-server.ts";
 import { releasers, runAll } from "../lib/run.ts";
+import { readTls, renewTls } from "../lib/server-tls.ts";
 import { openStore } from "../store/open.ts";
 import { openAccess } from "./access.ts";
 import { AGENT_CLIENT, openAgentClient } from "./agent-client.ts";
@@ -24,8 +25,6 @@ export type RunDeps = Pick<
   readonly file: (path: string) => Promise<string>;
 };
 
-/** How often certificates on disk are compared with those in use. */
-const RENEW_MS = 5_000;
 /** What requests that still run may take at the end. */
 const GRACE_MS = 500;
 
@@ -62,7 +61,7 @@ export async function runCoordinator(
       if (problems[0] !== undefined) throw new RollcallError("usage", `-apply: ${problems[0]}`);
     }
     const access = openAccess({ token: () => secretIn(config.tokenFile, file), reads: config.tokenForReads });
-    const tls = await tlsOf(config, file);
+    const tls = await readTls(config.tls, file);
     const app = coordinatorApp(view, { access, clock, callerOf });
     const server = await listen({ app, addr: config.httpAddr, tls, clock });
     opened.push(() => server.close(GRACE_MS));
@@ -70,41 +69,11 @@ export async function runCoordinator(
     log.info({ address, store: config.store.path, clusters: view.clusters().length }, "listening");
     await runAll(signal, [
       coordinator.run,
-      (until) => renewTls(config, server, tls, deps, until),
+      (until) => renewTls(config.tls, tls, server, { file, clock, log }, until),
       ...(watched === null ? [] : [(until: AbortSignal) => watchSettings(watched, until)]),
     ]);
   } finally {
     ending.abort();
     await opened.close();
-  }
-}
-
-async function tlsOf({ tls }: CoordinatorConfig, file: RunDeps["file"]): Promise<ServerTls | null> {
-  if (tls === null) return null;
-  const [cert, key] = await Promise.all([file(tls.certFile), file(tls.keyFile)]);
-  const ca = tls.caFile === null ? null : await file(tls.caFile);
-  return { cert, key, ca, clientAuth: tls.clientAuth };
-}
-
-/** Takes new certificates into use when their files change; a broken one is told once, and the old ones stay. */
-async function renewTls(
-  config: CoordinatorConfig,
-  server: Listening,
-  first: ServerTls | null,
-  { file, pacing, log }: RunDeps,
-  signal: AbortSignal,
-): Promise<void> {
-  let last = JSON.stringify(first);
-  while (first !== null && !signal.aborted) {
-    await pacing.clock.sleep(RENEW_MS, signal);
-    try {
-      const next = await tlsOf(config, file);
-      if (next === null || JSON.stringify(next) === last) continue;
-      last = JSON.stringify(next);
-      server.renew(next);
-      log.info({}, "certificates renewed");
-    } catch (error) {
-      log.error({ error: reason(error) }, "certificates cannot be renewed");
-    }
   }
 }

@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context, Next } from "hono";
 import { RollcallError } from "../lib/errors.ts";
+import { callerOf } from "../lib/http-server.ts";
 import type { Lists } from "./lists.ts";
 import * as wire from "./wire.ts";
 
@@ -16,10 +17,12 @@ export function hashOf(token: string): string {
 /** Paths that say nothing of any id. */
 const OPEN = ["/livez", "/readyz"];
 
-/** The middleware before every path. */
-export function openAccess(token: Token, lists: Pick<Lists, "find">) {
+/** The middleware before every path. `certified`: callers must show a certificate too. */
+export function openAccess(token: Token, certified: boolean, lists: Pick<Lists, "find">) {
   return async (c: Context, next: Next) => {
     if (OPEN.includes(c.req.path)) return next();
+    if (certified && !callerOf(c.env).certified)
+      return wire.refuse(c, new RollcallError("unauthorized", "the client certificate is missing or wrong"));
     const service = typeof token === "function" ? await token() : token;
     const own = ownOf(c, lists);
     const wanted = [service === null ? null : hashOf(service), own].filter((hash) => hash !== null);

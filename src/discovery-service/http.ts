@@ -36,6 +36,8 @@ export type Deps = {
 export type AppOptions = Contents & {
   /** The bearer token that every request must show, or null: none. */
   readonly token: Token;
+  /** Callers must show a client certificate. */
+  readonly certified?: boolean;
   /** Called after each new lease, and after each new id. */
   readonly leased?: () => void;
   readonly created?: () => void;
@@ -60,7 +62,7 @@ export function createApp(options: AppOptions, deps: Deps): { app: Hono; holds: 
     await next();
     await options.synced();
   });
-  app.use(openAccess(options.token, options.lists));
+  app.use(openAccess(options.token, options.certified ?? false, options.lists));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   app.use(bodyLimit({ maxSize: wire.BODY_BYTES, onError: tooLarge }));
   addOperations(app, { ...options, counts, stopping: () => holds.closed });

@@ -45,7 +45,8 @@ export async function serve(options: ServeOptions, deps: Deps): Promise<Discover
   const sweeps = createSweeps(contents, deps);
   const looks = createLooks(contents, options.unusedMs ?? UNUSED_MS, deps);
   const hooks = { leased: sweeps.arm, created: looks.arm };
-  const { app, holds } = createApp({ ...contents, ...hooks, token, version }, deps);
+  const certified = tls?.clientAuth ?? false;
+  const { app, holds } = createApp({ ...contents, ...hooks, token, certified, version }, deps);
   const server = await listen({ app, addr: options, tls, clock: deps.clock, mostConnections: 10_000 });
   sweeps.arm();
   looks.arm();
