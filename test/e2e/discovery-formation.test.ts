@@ -1,0 +1,55 @@
+/** Agents that form one cluster through a Discovery Service that is killed in the middle and started again. */
+import { afterEach, describe, expect, it } from "vitest";
+import { type Agent, startAgent } from "../support/agents.ts";
+import { type DiscoveryService, startDiscoveryService } from "../support/discovery-services.ts";
+import { withoutLeaks } from "../support/servers/index.ts";
+import { until } from "../support/wait.ts";
+import { freshKey } from "./stores.ts";
+
+describe("three agents and a Discovery Service", () =>
+  withoutLeaks(() => {
+    let service: DiscoveryService | null = null;
+    const agents: Agent[] = [];
+    afterEach(async () => {
+      await Promise.all(agents.splice(0).map((agent) => agent.stop()));
+      await service?.stop();
+    });
+
+    const join = async (id: string, key: string) => {
+      const args = [
+        `-disco-mode=disco`,
+        `-disco-url=${service?.url}`,
+        `-disco-id=${key}`,
+        ...["-bootstrap-expect=3", "-log-level=error"],
+      ];
+      const agent = await startAgent({ id, args });
+      agents.push(agent);
+      return agent;
+    };
+
+    it("form one cluster over a kill -9 before the last of them comes, and keep it over another", async () => {
+      service = await startDiscoveryService(["-log-level=error"]);
+      const one = service;
+      const key = freshKey();
+      const path = key.replaceAll("/", "~");
+      const first = await Promise.all(["a", "b"].map((id) => join(id, key)));
+      const members = async () =>
+        JSON.parse((await one.ask(`/${path}/members`)).body).members as { id: string }[];
+      await until(async () => (await members()).length === 2, { deadlineMs: 10_000, what: "two members" });
+      await one.kill();
+      await one.restart();
+      // Nobody had the time to renew: what was acknowledged is there.
+      expect((await members()).map(({ id }) => id)).toEqual(["a", "b"]);
+      await join("c", key);
+      const outcomes = await Promise.all(agents.map((agent) => agent.settled(30_000)));
+      expect(new Set(outcomes.map(({ genesis_id }) => genesis_id)).size).toBe(1);
+      expect(outcomes.filter(({ kind }) => kind === "bootstrap")).toHaveLength(1);
+      const record = (await one.ask(`/${path}/registers/genesis`)).body;
+      await one.kill();
+      await one.restart();
+      expect((await one.ask(`/${path}/registers/genesis`)).body).toBe(record);
+      const late = await (await join("d", key)).settled(30_000);
+      expect([late.kind, late.genesis_id]).toEqual(["join", outcomes[0]?.genesis_id]);
+      expect(first.every((agent) => agent.process().exit() === null)).toBe(true);
+    }, 120_000);
+  }));

@@ -1,0 +1,59 @@
+/** Real Discovery Services for end-to-end tests and benches: the shipped bundle as its own process. */
+import { join } from "node:path";
+import { PROGRAM } from "./agents.ts";
+import { type Reply, type RequestOptions, request } from "./http.ts";
+import { freePort, loopbackAddress } from "./loopback.ts";
+import { type Exit, type Process, start } from "./processes.ts";
+import { tempDir } from "./temp.ts";
+import { until } from "./wait.ts";
+
+export type DiscoveryService = {
+  readonly url: string;
+  /** `host:port`. */
+  readonly addr: string;
+  readonly port: number;
+  /** The path of its database. */
+  readonly store: string;
+  process(): Process;
+  ask(path: string, options?: RequestOptions): Promise<Reply>;
+  kill(): Promise<Exit>;
+  stop(): Promise<Exit>;
+  /** Starts it again after its end, on the same address and database. */
+  restart(): Promise<void>;
+};
+
+/** Starts one, with flags beside -http-addr and -store; resolves when it is ready. Throws with what it said when it ends instead. */
+export async function startDiscoveryService(args: readonly string[] = []): Promise<DiscoveryService> {
+  const address = await loopbackAddress();
+  const port = await freePort(address);
+  const addr = `${address}:${port}`;
+  const url = `http://${addr}`;
+  const store = join(tempDir("discovery"), "discovery.db");
+  let child: Process;
+  const restart = async () => {
+    child = await start({
+      name: "rollcall discovery",
+      program: process.execPath,
+      args: [PROGRAM, "discovery", "-http-addr", addr, "-store", `sqlite:${store}`, ...args],
+      env: { NODE_EXTRA_CA_CERTS: undefined },
+    });
+    const ready = () =>
+      request(`${url}/readyz`).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    await until(ready, {
+      deadlineMs: 15_000,
+      what: "the Discovery Service to listen",
+      giveUp: () => (child.exit() === null ? null : `it has ended: ${child.stderr().slice(-1_000)}`),
+    });
+  };
+  await restart();
+  return {
+    ...{ url, addr, port, store, restart },
+    process: () => child,
+    ask: (path, options) => request(`${url}${path}`, options),
+    kill: () => child.kill(),
+    stop: () => child.stop(),
+  };
+}
