@@ -2,6 +2,7 @@
 import type { Hono } from "hono";
 import { gauge, metricsPage } from "../lib/metrics.ts";
 import type { Contents } from "./durable.ts";
+import { openapi } from "./openapi.ts";
 
 /** What is told. `counts` are answers by status. */
 export type Operations = Contents & {
@@ -15,6 +16,7 @@ export function addOperations(app: Hono, operations: Operations): void {
   app.get("/livez", (c) => c.text("ok"));
   // What was not synced before this answer makes it an error instead.
   app.get("/readyz", (c) => (operations.stopping() ? c.text("stopping", 503) : c.text("ok")));
+  app.get("/openapi.json", (c) => c.json(openapi(operations.version ?? "")));
   app.get("/metrics", (c) =>
     c.body(metricsOf(operations), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
   );
