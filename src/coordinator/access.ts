@@ -8,6 +8,8 @@ export type AccessOptions = {
   readonly token: () => Promise<string | null>;
   /** Reading needs the token too. */
   readonly reads: boolean;
+  /** Whoever is not here for a health check must show a client certificate. */
+  readonly certificates: boolean;
 };
 
 /** Throws `unauthorized` or `forbidden` for a caller who may not. */
@@ -17,9 +19,16 @@ export type Access = (
   authorization: string | undefined,
 ) => Promise<void>;
 
-export function openAccess({ token, reads }: AccessOptions): Access {
+export function openAccess({ token, reads, certificates }: AccessOptions): Access {
   return async (wish, caller, authorization) => {
-    if (wish === "open" || (wish === "read" && !reads)) return;
+    if (wish === "open") return;
+    if (certificates && !caller.certified)
+      throw refusal(
+        "unauthorized",
+        "this coordinator wants a client certificate",
+        "show one that the coordinator's -tls-ca has signed",
+      );
+    if (wish === "read" && !reads) return;
     const wanted = await token();
     if (wanted !== null) {
       if (holdsToken(authorization, wanted)) return;

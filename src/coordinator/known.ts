@@ -3,6 +3,7 @@
  * has taken the change. One process owns a store, so nothing is read twice.
  */
 import type { Cluster, Facts, Marks } from "../core/cluster.ts";
+import { byText } from "../core/equal.ts";
 import type { Change } from "../core/events.ts";
 import type { ClusterRecord } from "../core/inventory.ts";
 import type { RefreshReport } from "../core/report.ts";
@@ -94,11 +95,12 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
     return made;
   }
 
-  /** The names of the discoveries that list a cluster; the owner first. */
+  /** The names of the discoveries that list a cluster; the owner first, and before there is one the first by name. */
   function listers(id: string): readonly string[] {
     const owner = clusters.get(id)?.cluster?.facts.discovery;
     const names = [...discoveries].filter(([, one]) => one.records.some((r) => r.cluster_id === id));
-    return names.map(([name]) => name).sort((a, b) => Number(b === owner) - Number(a === owner));
+    const first = (name: string) => Number(name !== owner);
+    return names.map(([name]) => name).sort((a, b) => first(a) - first(b) || byText(a, b));
   }
 
   /**

@@ -60,7 +60,11 @@ export async function runCoordinator(
       // They were right a moment ago.
       if (problems[0] !== undefined) throw new RollcallError("usage", `-apply: ${problems[0]}`);
     }
-    const access = openAccess({ token: () => secretIn(config.tokenFile, file), reads: config.tokenForReads });
+    const access = openAccess({
+      token: () => secretIn(config.tokenFile, file),
+      reads: config.tokenForReads,
+      certificates: config.tls?.clientAuth === true,
+    });
     const tls = await readTls(config.tls, file);
     const app = coordinatorApp(view, { access, clock, callerOf });
     const server = await listen({ app, addr: config.httpAddr, tls, clock });

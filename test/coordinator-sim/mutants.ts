@@ -124,12 +124,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "facts === old.facts && seen.gaps.length === 0;",
     caughtAs: /I7/,
   },
-  "a listed cluster is scheduled only by a commit that went well": {
-    file: coordinator("discover"),
-    find: "      for (const id of ids) deps.listed(id);",
-    replace: "      for (const id of found.fresh) deps.listed(id);",
-    caughtAs: /I9|truth/,
-  },
   "a fence is asked for only once, by whoever came first": {
     file: coordinator("known"),
     find: "known.fence ??= await store.fence(known.id);",

@@ -107,6 +107,21 @@ describe("a commit of which nobody can tell whether it was done", () => {
     await its.end();
   });
 
+  it("has its clusters refreshed without another look", async () => {
+    let looks = 0;
+    const look = async () => {
+      if (looks++ > 0) throw new Error("the inventory is away");
+      return listing(A);
+    };
+    const its = await running({ look, poll: async () => leader(1) });
+    its.forgetListings();
+    await its.apply(discovery({ interval: 600 }));
+    await its.pass(1_000);
+    expect(its.view.discoveries()[0]?.run?.error).toContain("the inventory is away");
+    expect(await its.types()).toContain("rollcall.CLUSTER_NEW");
+    await its.end();
+  });
+
   it("does not double what it told", async () => {
     const its = await running({ look: async () => listing(A), poll: async () => leader(1) });
     its.forget();

@@ -236,7 +236,7 @@ describe("the stream of events", () => {
 describe("a stream over a socket", () => {
   it("is freed when its reader goes, and ends with the server", async () => {
     const { view, log, stop } = viewOf();
-    const access = openAccess({ token: async () => null, reads: false });
+    const access = openAccess({ token: async () => null, reads: false, certificates: false });
     const app = coordinatorApp(view, { access, clock: systemClock, callerOf });
     const listening = await listen({
       app,
@@ -274,7 +274,7 @@ describe("a stream over a socket", () => {
 
   it("that nobody reads takes no more than its bound, and is cut off", async () => {
     const { view, log, stop } = viewOf();
-    const access = openAccess({ token: async () => null, reads: false });
+    const access = openAccess({ token: async () => null, reads: false, certificates: false });
     const app = coordinatorApp(view, { access, clock: systemClock, callerOf });
     const listening = await listen({
       app,

@@ -30,7 +30,7 @@ describeWith("prometheus", "Prometheus", () => {
   }, async () => {
     const { view, shown } = viewOf();
     const token = "for-prometheus";
-    const access = openAccess({ token: async () => token, reads: true });
+    const access = openAccess({ token: async () => token, reads: true, certificates: false });
     const app = coordinatorApp(view, { access, clock: systemClock, callerOf });
     const listening = await listen({
       app,

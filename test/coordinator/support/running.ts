@@ -6,7 +6,7 @@ import type { Observation, Seen, SeenTransition } from "../../../src/core/observ
 import { replayed } from "../../../src/core/replay.ts";
 import { RollcallError } from "../../../src/lib/errors.ts";
 import { openStore } from "../../../src/store/open.ts";
-import type { Store } from "../../../src/store/store.ts";
+import type { Commit, Store } from "../../../src/store/store.ts";
 import { type ManualClock, manualClock, turns } from "../../lib/manual-clock.ts";
 
 const log = pino({ enabled: false });
@@ -22,13 +22,13 @@ export async function running(given: {
   const real =
     given.after?.store ?? (await openStore("memory:", { source: "/rollcall/test", clock, log, replayed }));
   const stop = new AbortController();
-  let unknown = false;
+  let unknown: ((commit: Commit) => boolean) | null = null;
   const store: Store = {
     ...real,
     async commit(commits) {
       const events = await real.commit(commits);
-      if (!unknown || commits.every(({ kind }) => kind === "run")) return events;
-      unknown = false;
+      if (!commits.some((commit) => unknown?.(commit))) return events;
+      unknown = null;
       throw new RollcallError("store_unknown", "write to the store: disk I/O error");
     },
   };
@@ -59,7 +59,11 @@ export async function running(given: {
       ),
     /** The store does the next commit, and then cannot tell. */
     forget: () => {
-      unknown = true;
+      unknown = ({ kind }) => kind !== "run";
+    },
+    /** The same of the next one that holds what a discovery lists. */
+    forgetListings: () => {
+      unknown = (commit) => commit.kind === "discovery" && commit.records !== undefined;
     },
     /** Ends it, and leaves the store. */
     async stop() {

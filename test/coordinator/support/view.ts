@@ -315,7 +315,7 @@ export function viewOf(more: Partial<View> = {}) {
 export function make(options: Partial<AccessOptions> & { caller?: Caller; view?: Partial<View> } = {}) {
   const { view, shown, log, stop } = viewOf(options.view);
   const clock: ManualClock = manualClock();
-  const access = openAccess({ token: async () => null, reads: false, ...options });
+  const access = openAccess({ token: async () => null, reads: false, certificates: false, ...options });
   const caller = options.caller ?? { loopback: true, certified: false };
   const app = coordinatorApp(view, { access, clock, callerOf: () => caller });
   const ask = async (path: string, init: RequestInit = {}) => {
