@@ -91,7 +91,7 @@ export const DiscoveryDocument = z.strictObject({
 export type DiscoveryDocument = z.infer<typeof DiscoveryDocument>;
 
 /** How one cluster is treated. */
-export const ClusterSpec = z.strictObject({
+const ClusterSpec = z.strictObject({
   cluster_id: ClusterKey.optional(),
   enabled: z.boolean().default(true),
   interval: duration(SECOND, DAY).prefault(usual.interval_ms / SECOND),

@@ -69,4 +69,3 @@ export function openQueue({ most, workers, run, clock }: QueueOptions) {
     },
   };
 }
-export type Queue = ReturnType<typeof openQueue>;

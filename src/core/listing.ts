@@ -33,8 +33,6 @@ export type Taken = {
   readonly records: readonly ClusterRecord[];
   /** The clusters whose facts change, sorted; null: the cluster goes, since nobody lists it any more. */
   readonly clusters: ReadonlyMap<string, Facts | null>;
-  /** The clusters that nobody listed before and that have no facts yet, sorted. */
-  readonly fresh: readonly string[];
 };
 
 /** Takes one answer of one discovery. Taking the same answer twice changes nothing the second time. */
@@ -63,8 +61,7 @@ export function taken(answer: Answer): Taken {
     const after = factsAfter(cluster, now, { discovery, suspect });
     if (!equal(after, cluster)) clusters.set(id, after);
   }
-  const fresh = [...found.keys()].filter((id) => !before.has(id) && !facts.has(id)).sort(byText);
-  return { records: kept, clusters, fresh };
+  return { records: kept, clusters };
 }
 
 /** A discovery is deleted: its clusters go, or to another discovery that lists them. */
@@ -78,18 +75,7 @@ export function withdrawn(discovery: string, { records, facts }: Known): Taken {
     const after = factsAfter(cluster, others, { discovery, suspect: null });
     if (!equal(after, cluster)) clusters.set(id, after);
   }
-  return { records: [], clusters, fresh: [] };
-}
-
-/** Whose listing of a cluster counts, and who else lists it, sorted; null: nobody lists it. For the first facts of one. */
-export function listedBy(
-  clusterId: string,
-  { records, facts }: Known,
-): (Listed & { readonly others: readonly string[] | null }) | null {
-  const listings = records.filter(({ record }) => record.cluster_id === clusterId);
-  const owner = ownerOf(listings, facts.get(clusterId) ?? null);
-  const own = listings.find(({ discovery }) => discovery === owner);
-  return own === undefined ? null : { ...own, others: othersIn(listings, own.discovery) };
+  return { records: [], clusters };
 }
 
 /**

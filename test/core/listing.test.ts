@@ -2,13 +2,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Facts, NO_CONDITIONS } from "../../src/core/cluster.ts";
+import { byText } from "../../src/core/equal.ts";
 import {
   type ClusterRecord,
   type InventoryNode,
   type Listing,
   normalised,
 } from "../../src/core/inventory.ts";
-import { type Known, type Listed, listedBy, type Taken, taken, withdrawn } from "../../src/core/listing.ts";
+import { type Known, type Listed, type Taken, taken, withdrawn } from "../../src/core/listing.ts";
 
 const node = (name: string, more: Partial<InventoryNode> = {}): InventoryNode => ({
   agent_addr: `${name}:4100`,
@@ -69,18 +70,12 @@ const THREE = record("c", "n1", "n2", "n3");
 const owned = known({ a: [THREE] }, [factsOf("a", THREE)]);
 
 describe("a complete answer", () => {
-  it("is kept, and what is new in it is fresh", () => {
+  it("is kept", () => {
     const result = take(known({}), listing([record("d", "m1"), record("c", "n2", "n1")]));
     expect(result).toEqual({
       records: [record("c", "n1", "n2"), record("d", "m1")],
       clusters: new Map(),
-      fresh: ["c", "d"],
     });
-  });
-
-  it("is fresh once: a cluster that waits for its first refresh is not announced again", () => {
-    expect(take(known({ a: [THREE] }), listing([THREE])).fresh).toEqual([]);
-    expect(take(known({ b: [THREE] }), listing([THREE])).fresh).toEqual([]);
   });
 
   it("that says the same in another order changes nothing", () => {
@@ -155,7 +150,7 @@ describe("a suspect cluster", () => {
 
   it("goes when an operator accepts it", () => {
     const result = take(before, listing([]), { accept: true });
-    expect(result).toEqual({ records: [], clusters: new Map([["c", null]]), fresh: [] });
+    expect(result).toEqual({ records: [], clusters: new Map([["c", null]]) });
   });
 
   it("shrinks when an operator accepts that", () => {
@@ -255,7 +250,6 @@ describe("ownership", () => {
     const result = take(owned, listing([record("c", "m1")]), { discovery: "b" });
     expect(result.records).toEqual([record("c", "m1")]);
     expect(result.clusters.get("c")).toEqual(factsOf("a", THREE, { conflict: ["b"] }));
-    expect(result.fresh).toEqual([]);
   });
 
   it("names all others, sorted", () => {
@@ -273,22 +267,11 @@ describe("ownership", () => {
     expect(result.records).toEqual([]);
     expect(result.clusters.get("c")).toEqual(factsOf("a", THREE));
   });
-
-  it("before the first refresh is the first name's", () => {
-    const other = record("c", "m1");
-    expect(listedBy("c", known({ b: [other], a: [THREE] }))).toEqual({
-      discovery: "a",
-      record: THREE,
-      others: ["b"],
-    });
-    expect(listedBy("c", owned)).toEqual({ discovery: "a", record: THREE, others: null });
-    expect(listedBy("x", owned)).toBeNull();
-  });
 });
 
 describe("a discovery that is deleted", () => {
   it("takes its clusters with it", () => {
-    expect(withdrawn("a", owned)).toEqual({ records: [], clusters: new Map([["c", null]]), fresh: [] });
+    expect(withdrawn("a", owned)).toEqual({ records: [], clusters: new Map([["c", null]]) });
   });
 
   it("hands over what others list, and ends their conflict", () => {
@@ -332,7 +315,7 @@ const someAnswer = fc.record({
 });
 type SomeAnswer = { discovery: string; listing: Listing; accept: boolean };
 
-/** What the coordinator does with an answer: stores it, and refreshes what is fresh. */
+/** What the coordinator does with an answer: stores it, and refreshes what is new. */
 function followed(before: Known, answer: SomeAnswer): Known {
   const result = taken({ ...before, ...answer });
   const records = [
@@ -344,9 +327,12 @@ function followed(before: Known, answer: SomeAnswer): Known {
     if (now === null) facts.delete(id);
     else facts.set(id, now);
   }
-  for (const id of result.fresh) {
-    const first = listedBy(id, { records, facts });
-    if (first !== null) facts.set(id, factsOf(first.discovery, first.record, { conflict: null }));
+  for (const { cluster_id: id } of result.records) {
+    if (facts.has(id)) continue;
+    const [first] = records
+      .filter((one) => one.record.cluster_id === id)
+      .sort((a, b) => byText(a.discovery, b.discovery));
+    if (first !== undefined) facts.set(id, factsOf(first.discovery, first.record, { conflict: null }));
   }
   return { records, facts };
 }
@@ -383,7 +369,6 @@ describe("any answers", () => {
         const once = followed(reached(history), { ...answer, accept: false });
         const twice = taken({ ...once, ...answer, accept: false });
         expect(twice.clusters.size).toBe(0);
-        expect(twice.fresh).toEqual([]);
       }),
     );
   });
