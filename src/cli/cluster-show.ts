@@ -4,8 +4,15 @@ import { ask } from "./ask.ts";
 import { coordinatorClient } from "./coordinator-configs.ts";
 import type { Io } from "./io.ts";
 import { nodeCells, nodeTable, problemOf } from "./nodes.ts";
-import { nodesOf } from "./pages.ts";
-import { clusterOf, nodeOf, read, type ServedCluster, type ServedNode, ServedObject } from "./served.ts";
+import {
+  primariesOf,
+  read,
+  readValue,
+  reasonsOf,
+  ServedDetail,
+  type ServedNode,
+  ServedObject,
+} from "./served.ts";
 import { colourOfHealth, printValue, type Style, styleOf } from "./shown.ts";
 import { columns } from "./table.ts";
 import { usageError } from "./usage.ts";
@@ -21,26 +28,23 @@ export async function run(settings: Settings, io: Io): Promise<number> {
     await printValue(object, output, io);
     return 0;
   }
-  const shown = clusterOf(object, config);
-  const nodes = shown.nodes ?? (await nodesOf(cluster, config, io)).map((node) => nodeOf(node, config));
-  io.stdout(asLines(shown, nodes, styleOf(io)));
+  io.stdout(asLines(readValue(ServedDetail, object, config), styleOf(io)));
   return 0;
 }
 
-function asLines(cluster: ServedCluster, nodes: readonly ServedNode[], style: Style): string {
-  const { id, displayName, health, counts } = cluster;
-  const told = (["up", "reached", "discovered", "expected"] as const).map(
-    (of) => `${counts[of] ?? "?"} ${of}`,
-  );
+function asLines(cluster: ServedDetail, style: Style): string {
+  const { display_name, health, counts, nodes, discovery, genesis_id } = cluster.view;
+  const id = cluster.cluster_id;
+  const told = (["up", "reached", "discovered", "expected"] as const).map((of) => `${counts[of]} ${of}`);
   const rows: readonly (readonly string[])[] = [
-    ["cluster", displayName === null ? id : `${id} (${displayName})`],
+    ["cluster", display_name === null ? id : `${id} (${display_name})`],
     ["health", health],
-    ...cluster.reasons.map((reason) => ["reason", reason]),
+    ...reasonsOf(cluster).map((reason) => ["reason", reason]),
     ["nodes", told.join(", ")],
-    ["primary", primariesOf(cluster, nodes).join(", ") || "none"],
-    ...nodes.filter(({ agent }) => agent?.up === false).map((node) => ["missing", missing(node)]),
-    ["discovery", cluster.discovery ?? ""],
-    ["genesis", cluster.genesisId ?? "not known yet"],
+    ["primary", primariesOf(cluster).join(", ") || "none"],
+    ...nodes.filter(({ agent }) => agent?.status === "down").map((node) => ["missing", missing(node)]),
+    ["discovery", discovery ?? ""],
+    ["genesis", genesis_id ?? "not known yet"],
   ];
   const head = columns(rows, (text, row, column) => {
     if (column === 0) return style("dim", text);
@@ -50,19 +54,7 @@ function asLines(cluster: ServedCluster, nodes: readonly ServedNode[], style: St
   return nodes.length === 0 ? head : `${head}\n${nodeTable([], nodes.map(nodeCells), style)}`;
 }
 
-/** Who leads, and whoever claims it beside. */
-function primariesOf({ primaries }: ServedCluster, nodes: readonly ServedNode[]): readonly string[] {
-  const claim = nodes.filter(
-    ({ role, agent }) => agent?.up === true && (role === "leader" || role === "primary"),
-  );
-  return [...new Set([...primaries, ...claim.map(nameOf)])];
-}
-
 function missing(node: ServedNode): string {
-  const where = node.nodeId === null ? "" : ` at ${node.agentAddr}`;
-  return `${nameOf(node)}${where}: ${problemOf(node)}`;
-}
-
-function nameOf({ nodeId, agentAddr }: ServedNode): string {
-  return nodeId ?? agentAddr;
+  const { node_id, agent_addr } = node;
+  return `${node_id === null ? agent_addr : `${node_id} at ${agent_addr}`}: ${problemOf(node)}`;
 }

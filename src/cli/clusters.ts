@@ -4,7 +4,7 @@ import { run as showCluster } from "./cluster-show.ts";
 import { coordinatorClient } from "./coordinator-configs.ts";
 import type { Io } from "./io.ts";
 import { all } from "./pages.ts";
-import { clusterOf, type ServedCluster } from "./served.ts";
+import { primariesOf, readValue, reasonsOf, ServedCluster } from "./served.ts";
 import { colourOfHealth, printValue, styleOf } from "./shown.ts";
 import { columns } from "./table.ts";
 
@@ -17,7 +17,7 @@ export async function run(settings: Settings, io: Io): Promise<number> {
   else
     io.stdout(
       tableOf(
-        items.map((item) => clusterOf(item, config)),
+        items.map((item) => readValue(ServedCluster, item, config)),
         io,
       ),
     );
@@ -29,26 +29,27 @@ function tableOf(clusters: readonly ServedCluster[], io: Io): string {
     return "no clusters yet; `rollcall get discoveries` says where they are looked for\n";
   const style = styleOf(io);
   const rows = clusters.map((cluster) => [
-    cluster.id,
-    cluster.health,
-    `${cluster.counts.up ?? "?"}/${cluster.counts.expected ?? "?"}`,
-    cluster.primaries.join(", "),
-    cluster.versions.join(", "),
-    latest(cluster),
+    cluster.cluster_id,
+    cluster.view.health,
+    `${cluster.view.counts.up}/${cluster.view.counts.expected}`,
+    primariesOf(cluster).join(", "),
+    versionsOf(cluster).join(", "),
+    why(cluster),
   ]);
-  return columns(
-    [["ID", "HEALTH", "NODES", "PRIMARY", "VERSION", "WHY, OR LAST EVENT"], ...rows],
-    (text, row, column) => {
-      if (row === 0) return style("bold", text);
-      const colour = column === 1 ? colourOfHealth(text.trim()) : null;
-      return colour === null ? text : style(colour, text);
-    },
-  );
+  return columns([["ID", "HEALTH", "NODES", "PRIMARY", "VERSION", "WHY"], ...rows], (text, row, column) => {
+    if (row === 0) return style("bold", text);
+    const colour = column === 1 ? colourOfHealth(text.trim()) : null;
+    return colour === null ? text : style(colour, text);
+  });
 }
 
-/** Why it is not green, else what happened last. */
-function latest({ reasons, lastEvent }: ServedCluster): string {
-  const [first, ...more] = reasons;
-  if (first === undefined) return lastEvent ?? "";
-  return more.length === 0 ? first : `${first} (and ${more.length} more)`;
+/** Of the databases, each once, the rarest last. */
+function versionsOf({ view: { kinds } }: ServedCluster): readonly string[] {
+  const versions = [...kinds].sort((a, b) => b.nodes - a.nodes).flatMap(({ version }) => version ?? []);
+  return [...new Set(versions)];
+}
+
+function why(cluster: ServedCluster): string {
+  const [first, ...more] = reasonsOf(cluster);
+  return more.length === 0 ? (first ?? "") : `${first} (and ${more.length} more)`;
 }

@@ -11,9 +11,9 @@ const TYPE_WIDTH = 25;
 export function eventLine(event: ServedEvent, style: Style): string {
   const type = printable(event.type.replace(/^rollcall\./, ""));
   const time = printable(event.time.replace(/\.\d+(?=Z$)/, ""));
-  const words = whatChanged(type, event.data.before ?? null, event.data.after ?? null);
+  const words = whatChanged(type, event.data.before, event.data.after);
   const subject = printable(subjectOf(event));
-  const colour = colourOf(type, event.data.after ?? null);
+  const colour = colourOf(type, event.data.after);
   return [
     style("dim", time),
     style(colour, type) + " ".repeat(Math.max(0, TYPE_WIDTH - type.length)),

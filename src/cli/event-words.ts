@@ -19,7 +19,7 @@ const WORDS: Readonly<Record<string, Words>> = {
     phrases(
       from("found by", textAt(after, "discovery")),
       `${listAt(after, "inventory").length} nodes`,
-      from("led by", leaderOf(at(after, "conditions", "leader"))),
+      from("led by", textAt(after, "conditions", "leader", "node_id")),
     ),
   CLUSTER_CHANGED: clusterChanged,
   DISCOVERY_CONFLICT: (_before, after) =>
@@ -45,7 +45,8 @@ const WORDS: Readonly<Record<string, Words>> = {
   SHARD_ALLOCATION_NEW: (_before, after) => from("as", textAt(after, "role")),
   SHARD_ALLOCATION_CHANGED: (before, after) => change("", textAt(before, "role"), textAt(after, "role")),
   SHARD_ALLOCATION_LOST: (before) => from("was", textAt(before, "role")),
-  LEADER_CHANGED: (before, after) => `${leaderOf(before) ?? "nobody"} → ${leaderOf(after) ?? "nobody"}`,
+  LEADER_CHANGED: (before, after) =>
+    `${textAt(before, "node_id") ?? "nobody"} → ${textAt(after, "node_id") ?? "nobody"}`,
   PRIMARY_CONFLICT: (_before, after) =>
     after === null ? "only one claims to lead again" : `${names(listAt(after))} claim to lead`,
   PRIMARY_MISSING: (_before, after) =>
@@ -149,10 +150,6 @@ function driftWords(value: unknown): string {
     .filter(({ without }) => without.length > 0)
     .map(({ id, without }) => `${id} is not in ${without.join(" and ")}`)
     .join("; ");
-}
-
-function leaderOf(value: unknown): string | null {
-  return typeof value === "string" ? value : (textAt(value, "node_id") ?? textAt(value, "leader", "node_id"));
 }
 
 function change(name: string, was: string | null, is: string | null): string {

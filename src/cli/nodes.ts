@@ -3,7 +3,7 @@ import type { ClientConfig, Settings } from "../config.ts";
 import { coordinatorClient } from "./coordinator-configs.ts";
 import type { Io } from "./io.ts";
 import { all, nodesOf } from "./pages.ts";
-import { clusterOf, nodeOf, readValue, type ServedNode, ServedObject } from "./served.ts";
+import { readValue, ServedCluster, ServedNode, ServedObject } from "./served.ts";
 import { printValue, type Style, styleOf } from "./shown.ts";
 import { columns } from "./table.ts";
 
@@ -18,7 +18,10 @@ export async function run(settings: Settings, io: Io): Promise<number> {
     return 0;
   }
   const [heads, before] = cluster === null ? [["CLUSTER"], (id: string) => [id]] : [[], () => []];
-  const rows = found.map(({ id, node }) => [...before(id), ...nodeCells(nodeOf(node, config))]);
+  const rows = found.map(({ id, node }) => [
+    ...before(id),
+    ...nodeCells(readValue(ServedNode, node, config)),
+  ]);
   io.stdout(rows.length === 0 ? "no nodes yet\n" : nodeTable(heads, rows, styleOf(io)));
   return 0;
 }
@@ -29,7 +32,7 @@ type Named = { readonly id: string; readonly node: unknown };
 async function everyNode(config: ClientConfig, io: Io): Promise<readonly Named[]> {
   const found: Named[] = [];
   for (const item of await all("/v1/clusters", config, io))
-    found.push(...(await named(clusterOf(item, config).id, config, io)));
+    found.push(...(await named(readValue(ServedCluster, item, config).cluster_id, config, io)));
   return found;
 }
 
@@ -57,26 +60,31 @@ export function nodeTable(
 /** One node's cells, in the order of the table. */
 export function nodeCells(node: ServedNode): readonly string[] {
   return [
-    node.nodeId ?? "",
-    node.agentAddr,
+    node.node_id ?? "",
+    node.agent_addr,
     stateOf(node),
-    node.role ?? "",
-    node.version ?? "",
-    node.lag ?? "",
+    node.report?.role ?? "",
+    node.report?.version ?? "",
+    lagOf(node),
     problemOf(node),
   ];
 }
 
 /** What the node said of itself, or why nobody knows. */
-function stateOf({ agent, status }: ServedNode): string {
-  if (agent === null) return "not asked yet";
-  if (agent.up) return status ?? "unknown";
-  return status === null ? agent.code : `stale (${status})`;
+function stateOf({ agent, report, stale }: ServedNode): string {
+  if (report === null) return agent?.code ?? "not asked yet";
+  return stale ? `stale (${report.status})` : report.status;
+}
+
+/** The lag of the shard that lags most, with its unit. */
+function lagOf({ shards }: ServedNode): string {
+  const [most] = shards.flatMap(({ lag }) => lag ?? []).sort((a, b) => b.value - a.value);
+  return most === undefined ? "" : `${most.value} ${most.unit}`;
 }
 
 /** What is wrong there, in words; empty: nothing. */
 export function problemOf({ agent, problem, listed }: ServedNode): string {
-  const down = agent === null || agent.up ? null : agent.code;
+  const down = agent?.status === "down" ? agent.code : null;
   return [listed ? null : "not in the inventory", problem ?? down].filter((part) => part !== null).join("; ");
 }
 

@@ -84,9 +84,9 @@ async function get(path: string, name: string | null, rowsOf: Rows, { settings, 
 const discoveryRows: Rows = (items) => [
   ["NAME", "MODE", "INTERVAL", "CLUSTERS", "LAST LOOK"],
   ...items.map((item) => {
-    const settings = at(item, "settings") ?? item;
+    const settings = at(item, "settings");
     return [
-      asText(at(item, "name") ?? at(settings, "name")),
+      asText(at(item, "name")),
       asText(at(settings, "mode")),
       intervalOf(settings),
       String(listAt(item, "clusters").length),
@@ -98,7 +98,7 @@ const discoveryRows: Rows = (items) => [
 const settingsRows: Rows = (items) => [
   ["CLUSTER", "INTERVAL", "TIMEOUT", "EXPECTED", "QUORUM", "FROM"],
   ...items.map((item) => {
-    const settings = at(item, "settings") ?? item;
+    const settings = at(item, "settings");
     return [
       asText(at(settings, "cluster_id")),
       intervalOf(settings),

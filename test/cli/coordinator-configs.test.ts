@@ -137,6 +137,8 @@ describe("a coordinator's configuration", () => {
 
 describe("a coordinator behind TLS", () => {
   const serve = async () => {
+    const data = { before: {}, after: null };
+    const removed = { id: "a:1", type: "rollcall.CLUSTER_REMOVED", subject: "a", time: "", data };
     const server = createServer(
       {
         cert: made.server.cert,
@@ -147,9 +149,7 @@ describe("a coordinator behind TLS", () => {
       },
       (request, response) =>
         request.url?.startsWith("/v1/events/stream")
-          ? response
-              .writeHead(200)
-              .write(`data: ${JSON.stringify({ id: "a:1", type: "rollcall.CLUSTER_REMOVED" })}\n\n`)
+          ? response.writeHead(200).write(`data: ${JSON.stringify(removed)}\n\n`)
           : response.end(JSON.stringify({ items: [], next: null })),
     );
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

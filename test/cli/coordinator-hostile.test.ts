@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EventType } from "../../src/core/events.ts";
-import { cluster, node, type Reply, type StandIn, standIn } from "./coordinator-stand-in.ts";
+import { CALM, run } from "../core/clusters.ts";
+import { type Reply, type StandIn, served, standIn } from "./coordinator-stand-in.ts";
 import { rollcall } from "./fake-io.ts";
 
 const WAYS = ["GET", "POST", "DELETE"].flatMap((method) =>
@@ -64,33 +65,38 @@ const { value } = fc.letrec((tie) => ({
 }));
 
 /** What parses and has something evil where a text or anything else stands. */
-const nodes = fc.record(
-  {
-    node_id: text,
-    agent_addr: text,
-    role: text,
-    status: text,
-    version: text,
-    lag: value,
-    problem: text,
-    agent: fc.record({ status: text, code: text }),
-  },
-  { requiredKeys: ["agent_addr"] },
-);
-const clusters = fc
+const known = served("x", run(CALM));
+const maybe = fc.option(text);
+const nodes = fc
   .record({
-    cluster_id: text,
-    display_name: value,
-    health: fc.record({ status: text, reasons: fc.array(value) }),
-    leader: value,
-    discovery: value,
-    genesis_id: value,
-    nodes: fc.oneof(
-      fc.array(nodes, { maxLength: 3 }),
-      value.filter((one) => !Array.isArray(one)),
-    ),
+    node_id: maybe,
+    agent_addr: text,
+    listed: fc.boolean(),
+    stale: fc.boolean(),
+    agent: fc.option(fc.record({ status: text, code: text })),
+    report: fc.option(fc.record({ status: text, role: text, version: maybe })),
+    shards: fc.array(fc.record({ lag: fc.option(fc.record({ unit: text, value: fc.integer() })) }), {
+      maxLength: 2,
+    }),
+    problem: maybe,
+    info: value,
   })
-  .map((more) => cluster("x", more));
+  .map((more) => ({ ...known.nodes[0], ...more }));
+const views = fc.record({
+  display_name: maybe,
+  discovery: maybe,
+  genesis_id: maybe,
+  health: text,
+  reasons: fc.array(fc.record({ message: text, node: maybe }), { maxLength: 3 }),
+  kinds: fc.array(fc.record({ version: maybe, nodes: fc.integer() }), { maxLength: 3 }),
+  leader: maybe,
+  conditions: fc.record({ primary_conflict: fc.option(fc.array(text, { maxLength: 3 })) }),
+  nodes: fc.array(nodes, { maxLength: 3 }),
+  lag: value,
+});
+const clusters = fc
+  .record({ cluster_id: text, enabled: fc.boolean(), view: views })
+  .map(({ view, ...more }) => ({ ...known.detail, ...more, view: { ...known.detail.view, ...view } }));
 const events = fc.record({
   id: text,
   type: fc.oneof(text, fc.constantFrom(...EventType.options.map((type) => `rollcall.${type}`))),
@@ -176,8 +182,9 @@ describe("a hostile coordinator", () => {
   });
 
   it.each(["__proto__", "toString", "constructor"])("knows no event of type %s", async (type) => {
-    said = { body: { id: "a:1", type: `rollcall.${type}`, data: { before: null, after: null } } };
-    said = { body: JSON.stringify(said.body) };
+    const data = { before: null, after: null };
+    const event = { id: "a:1", type: `rollcall.${type}`, subject: "", time: "", data };
+    said = { body: JSON.stringify(event) };
     const stop = new AbortController();
     const world = { stop: stop.signal, onOut: () => stop.abort() };
     const { code, out } = await rollcall(["events", "--follow", coordinator.flag], world);
@@ -185,7 +192,9 @@ describe("a hostile coordinator", () => {
   });
 
   it("gives programs what it said, escaped", async () => {
-    const items = [cluster("x", { display_name: "\u001b[31m\u009b2J\u202e", nodes: [node("n\u007f1")] })];
+    const { item } = known;
+    const view = { ...item.view, display_name: "\u001b[31m\u009b2J\u202e", leader: "n\u007f1" };
+    const items = [{ ...item, view }];
     said = { body: { items, next: null } };
     const { out } = await rollcall(["clusters", coordinator.flag, "-o=json"]);
     expect(out).not.toMatch(OBEYED);

@@ -1,6 +1,10 @@
 /** A small HTTP server that speaks as a coordinator does, with what a test gives it to say. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { ClusterDetail, ClusterItem, Node } from "../../src/coordinator/shapes.ts";
+import { type Facts, type Marks, NO_MARKS } from "../../src/core/cluster.ts";
+import { type ClusterSettings, syntheticSettings } from "../../src/core/settings.ts";
+import { clusterView, type NodeView } from "../../src/core/view.ts";
 
 /** What was asked, in order. `path` has the query. */
 export type Asked = {
@@ -49,35 +53,32 @@ export async function standIn(pages: Pages) {
 }
 export type StandIn = Awaited<ReturnType<typeof standIn>>;
 
-/** A node that is well, with what differs. */
-export function node(id: string, more: Readonly<Record<string, unknown>> = {}) {
-  const last = id.replaceAll(/\D/g, "") || "9";
+type Known = { readonly facts: Facts | null; readonly marks: Marks };
+
+/** What a coordinator that knows this much of a cluster serves of it: in the list, by itself, and its nodes. */
+export function served(id: string, known: Known, treated: Partial<ClusterSettings> = {}) {
+  const settings = { ...syntheticSettings(id), ...treated };
+  const view = clusterView({ ...known, settings });
+  const { nodes, members: _members, lag: _lag, ...summary } = view;
+  const state = {
+    ...{ cluster_id: id, enabled: settings.enabled, synthetic: false, refreshing: false },
+    ...{ late_ms: 0, run: null, version: 1, seq: 1 },
+  };
   return {
-    agent_addr: `10.0.0.${last}:4100`,
-    node_id: id,
-    agent: { status: "up", code: "ok" },
-    stale: false,
-    listed: true,
-    status: "healthy",
-    role: "replica",
-    version: "9.1.0",
-    lag: null,
-    problem: null,
-    ...more,
+    item: ClusterItem.parse({ ...state, view: summary }),
+    detail: ClusterDetail.parse({ ...state, view, settings }),
+    nodes: nodes.map((node) => Node.parse(node)),
   };
 }
 
-/** A cluster of three that is well, with what differs. */
-export function cluster(id: string, more: Readonly<Record<string, unknown>> = {}) {
-  return {
-    cluster_id: id,
-    display_name: null,
-    health: { status: "green", reasons: [] },
-    counts: { expected: 3, discovered: 3, reached: 3, up: 3 },
-    leader: { node_id: "n1" },
-    discovery: "consul-prod",
-    genesis_id: "0b5c4e1e-8d1f-4a57-9d5f-3f7c0a9b2f11",
-    nodes: [node("n1", { role: "leader" }), node("n2"), node("n3")],
-    ...more,
+/** A cluster that was listed and not refreshed yet. */
+export const UNKNOWN: Known = { facts: null, marks: NO_MARKS };
+
+/** A node that was listed and not asked yet, as `/v1/clusters/ID/nodes` has it. */
+export function notAsked(agentAddr: string) {
+  const node: Omit<NodeView, "agent"> = {
+    ...{ node_id: null, agent_addr: agentAddr, listed: true, stale: false, leader: false, info: null },
+    ...{ incarnation: null, report: null, shards: [], problem: null, misses: 0, seen_at: null },
   };
+  return Node.parse({ ...node, agent: null });
 }
