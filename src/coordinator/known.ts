@@ -112,9 +112,10 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
     const at = wall();
     const commits: Commit[] = [...beside];
     for (const [known, step] of steps) {
-      known.fence ??= await store.fence(known.id);
+      // What is sure has its fence; without one the store refuses.
+      const fence = known.fence ?? 0;
       commits.push({
-        ...{ kind: "cluster", clusterId: known.id, fence: known.fence, at },
+        ...{ kind: "cluster", clusterId: known.id, fence, at },
         ...{ version: (known.cluster?.version ?? 0) + 1, ...step },
       });
       commits.push(...syntheticOf(known, step));

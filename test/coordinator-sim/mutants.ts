@@ -28,14 +28,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "a refresh commits outside its turn": {
     file: coordinator("refresh"),
-    find: "return await deps.locks.inTurn([cluster.id], () => taken(cluster, observations, deps));",
-    replace: "return await taken(cluster, observations, deps);",
+    find: "return deps.locks.inTurn([cluster.id], () => taken(cluster, observations, partial, deps));",
+    replace: "return taken(cluster, observations, partial, deps);",
     caughtAs: /alone, and refused|I7/,
   },
   "a discovery commits outside the clusters' turns": {
     file: coordinator("discover"),
-    find: "    await locks.inTurn([...ids], async () => {",
-    replace: "    await (async (work: () => Promise<void>) => work())(async () => {",
+    find: "    await locks.inTurn([...ids], work).finally(() => {",
+    replace: "    await work().finally(() => {",
     caughtAs: /alone, and refused|I7/,
   },
   "where agents stand is not committed": {
@@ -72,12 +72,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "      await sure(scopes).catch(() => {});",
     replace: "      await sure(scopes).catch(() => doubts.clear());",
     caughtAs: /alone, and refused|I7/,
-  },
-  "a refused commit teaches nothing": {
-    file: coordinator("known"),
-    find: `new Set(["store_unknown", "fenced"])`,
-    replace: `new Set(["store_unknown"])`,
-    caughtAs: /truth|knows another|I7/,
   },
   "a cluster is refreshed twice at once": {
     file: coordinator("locks"),
@@ -126,7 +120,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "a fence is asked for only once, by whoever came first": {
     file: coordinator("known"),
-    find: "known.fence ??= await store.fence(known.id);",
+    find: "known.fence ??= await store.fence(name);",
     replace: "known.fence ??= 1;",
     caughtAs: /I4|alone, and refused|truth/,
   },

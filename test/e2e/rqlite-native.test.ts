@@ -48,7 +48,10 @@ onBothStores("beside native rqlite", (store) => {
     await untilKeyNames(key, [leader.id]);
     const guest = await native("native", key);
     await untilLed(nodes);
-    expect(await leaderSeenBy(guest)).toBe(leader.id);
+    await until(async () => (await leaderSeenBy(guest)) === leader.id, {
+      deadlineMs: 15_000,
+      what: "the native node to see who leads",
+    });
     // Two of three are left, and one of them is the native node.
     await leader.kill();
     const left = nodes.filter((node) => node !== leader);

@@ -159,7 +159,7 @@ export async function changedModule(
       const home = new URL(name, src);
       await writeFile(
         path,
-        text.replace(/(from |import\()"([^"]+)"/g, (...found) => rehomed(home, found)),
+        text.replace(/(from |import\()"([^"$]+)"/g, (...found) => rehomed(home, found)),
       );
     }
     return await import(pathToFileURL(join(dir, module)).href);
