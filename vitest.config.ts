@@ -11,8 +11,8 @@ export default defineConfig({
     pool: "forks",
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    // Two cores carry the servers too: more workers only make every wait longer.
-    maxWorkers: 2,
+    // Two cores carry the servers too, and most files wait more than they work.
+    maxWorkers: 3,
     allowOnly: false,
   },
 });

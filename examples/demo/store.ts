@@ -2,6 +2,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { decode, GenesisRecord } from "../../src/core/model.ts";
+import { openDurable } from "../../src/discovery-service/durable.ts";
 import { serve } from "../../src/discovery-service/serve.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { RollcallError } from "../../src/lib/errors.ts";
@@ -58,14 +59,19 @@ export async function openStore(kind: StoreKind, program: string | null, deps: S
   return kind === "consul-kv" ? consul(program, deps) : etcd(program, deps);
 }
 
-async function embedded({ clock, uuid, ports }: StoreDeps): Promise<Store> {
+async function embedded({ clock, uuid, ports, dir }: StoreDeps): Promise<Store> {
   const log = { error() {} };
-  const service = await serve({ host: "127.0.0.1", port: ports(0), token: null }, { clock, log, uuid });
+  const contents = await openDurable(join(dir, "register.db"), { clock, uuid });
+  const options = { host: "127.0.0.1", port: ports(0), token: null, contents };
+  const service = await serve(options, { clock, log, uuid });
   return {
-    what: `an embedded Discovery Service at 127.0.0.1:${service.port}, in memory`,
+    what: `an embedded Discovery Service at 127.0.0.1:${service.port}, in a SQLite file`,
     flags: ["-disco-mode", "disco", "-disco-url", service.url, "-disco-id", KEY],
     record: async () => parse(await text(`${service.url}/${KEY}/registers/genesis`)),
-    close: service.close,
+    async close() {
+      await service.close();
+      contents.close();
+    },
   };
 }
 
