@@ -182,6 +182,8 @@ async function taken(
   partial: boolean,
   deps: RefreshDeps,
 ): Promise<Result> {
+  // It went while its agents were asked, and may even have come back as another.
+  if (deps.known.clusters.get(cluster.id) !== cluster) return nothing("gone");
   await deps.known.sure([cluster.id]);
   const target = targetOf(cluster.id, deps.known);
   if (target === null) return nothing("gone");
