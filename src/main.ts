@@ -62,7 +62,22 @@ for (const stream of [process.stdout, process.stderr]) {
     if (stream === process.stdout) unread.abort();
   });
 }
+if (process.argv[2] === "coordinator") widen();
 process.exitCode = isTooOld(process.versions.node) ? refuseToRun() : await run(io);
+
+/**
+ * The shipped file's first line keeps the young generation at 1 MiB, which is right for an agent; a coordinator of
+ * thousands would spend as much on collecting it as on polling. V8 takes this at the start only, so the process
+ * begins anew in its own place: the same id, environment and files.
+ */
+function widen(): void {
+  const { execPath, execArgv, argv, env } = process;
+  if (!execArgv.includes("--max-semi-space-size=1") || process.execve === undefined) return;
+  const flags = execArgv.map((flag) =>
+    flag === "--max-semi-space-size=1" ? "--max-semi-space-size=8" : flag,
+  );
+  process.execve(execPath, [execPath, ...flags, ...argv.slice(1)], env);
+}
 
 /** Below 22.19, as package.json says, what is missing would be found out only on the way. */
 function isTooOld(version: string): boolean {
