@@ -135,7 +135,7 @@ function metric(page: string, name: string): number {
 
 async function coordinator(fleet: Fleet): Promise<Cost> {
   const port = await freePort("127.0.0.1");
-  const settings = join(dir, "settings.yaml");
+  const settings = mkdtempSync(join(dir, "settings-"));
   const documents = [
     [
       "DiscoverySettings",
@@ -150,7 +150,9 @@ async function coordinator(fleet: Fleet): Promise<Cost> {
   ].map(([kind, name, spec]) =>
     JSON.stringify({ apiVersion: "rollcall/v1", kind, metadata: { name }, spec }),
   );
-  writeFileSync(settings, documents.join("\n---\n"));
+  // A file has 1,000 documents at most.
+  for (let at = 0; at < documents.length; at += 500)
+    writeFileSync(join(settings, `${at}.yaml`), documents.slice(at, at + 500).join("\n---\n"));
   const began = performance.now();
   const child = launch(join(ROOT, "dist/main.js"), [
     ...["coordinator", "-store", `sqlite:${join(dir, `${fleet.addresses.length}.db`)}`],
