@@ -132,6 +132,7 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
       record.length > 0 &&
       record.every(({ nodes }) => nodes.length > 0) &&
       // What it could not read back of what was listed, likewise.
+      !(life.disturbed && life.view?.cluster(id) === null) &&
       (life.view?.cluster(id)?.cluster?.facts.inventory.length ?? 1) > 0 &&
       (settings?.enabled ?? true) &&
       (life.view?.cluster(id)?.settings.enabled ?? true);
