@@ -36,7 +36,8 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
   let lead: string | null = null;
 
   const isSelf = (address: string) => address === ownAddress || peers.contact(address)?.self === true;
-  const genesisId = () => register.state().settled?.record.genesis_id ?? null;
+  const record = () => register.state().settled?.record ?? null;
+  const genesisId = () => record()?.genesis_id ?? null;
 
   const register = await openRegister({
     ...options,
@@ -70,15 +71,25 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     },
   });
 
-  /** Once settled, this node and who answers under its genesis belong to the cluster; who does not answer may still. */
+  /**
+   * Once settled, this node, who answers under its genesis, and the founders that have not settled yet belong to the
+   * cluster; who does not answer may still.
+   */
   const enrol = (hellos: readonly Hello[]): void => {
-    const id = genesisId();
-    if (id === null) return;
-    const answering = hellos.filter((h) => h.marker?.genesis_id === id && !peers.isLeaving(h));
-    const here = [...answering.map((h) => memberOf(h, id)), options.entry()];
+    const { genesis_id, members: founders } = record() ?? {};
+    if (genesis_id === undefined) return;
+    const belongs = (incarnation: string, genesis: string | null) =>
+      genesis === genesis_id || (genesis === null && founders?.some((f) => f.incarnation === incarnation));
+    const answering = hellos
+      .filter((h) => belongs(h.incarnation, h.marker?.genesis_id ?? null) && !peers.isLeaving(h))
+      .map(memberOf);
+    const here = [...answering, options.entry()];
+    const settled = answering.flatMap((m) => (m.genesis_id === null ? [] : [m.incarnation]));
     const still = peers.claims().flatMap((c) => (answered.has(c.incarnation) ? [c.incarnation] : []));
-    answered = new Set([...still, ...answering.map((h) => h.incarnation)]);
-    const others = peers.members().filter((m) => m.genesis_id === id && !here.some((h) => h.id === m.id));
+    answered = new Set([...still, ...settled]);
+    const others = peers
+      .members()
+      .filter((m) => belongs(m.incarnation, m.genesis_id) && !here.some((h) => h.id === m.id));
     peers.see([...others, ...here].sort((a, b) => (a.id < b.id ? -1 : 1)));
   };
 
@@ -129,7 +140,9 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     },
     met({ from, genesis_id = null, leader, leaving = false }) {
       const isOurs = genesis_id !== null && genesis_id === genesisId();
-      const isMember = peers.members().some((m) => m.incarnation === from.incarnation);
+      const isMember = peers
+        .members()
+        .some((m) => m.incarnation === from.incarnation && m.genesis_id === genesis_id);
       if (leaving && isOurs) {
         peers.leave(from);
         options.heard();
@@ -154,21 +167,12 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
       await Promise.all(addresses.map((address) => client.hello(address, signal, true).catch(() => null)));
     },
   };
+}
 
-  function memberOf(hello: Hello, genesis_id: string): Member {
-    const { node_id: id, incarnation, boot_id, agent_addr, api_addr, addr, voter, expect } = hello;
-    return {
-      v: VERSION,
-      id,
-      incarnation,
-      boot_id,
-      agent_addr,
-      api_addr,
-      addr,
-      voter,
-      expect,
-      status: "settled",
-      genesis_id,
-    };
-  }
+/** A member as it describes itself. */
+function memberOf(hello: Hello): Member {
+  const { node_id: id, incarnation, boot_id, agent_addr, api_addr, addr, voter, expect } = hello;
+  const genesis_id = hello.marker?.genesis_id ?? null;
+  const about = { v: VERSION, id, incarnation, boot_id, agent_addr, api_addr, addr, voter, expect } as const;
+  return { ...about, status: genesis_id === null ? "waiting" : "settled", genesis_id };
 }

@@ -23,15 +23,15 @@ afterEach(async () => {
 
 const NAMES = { key: "rollcall", nodeId: "n1", hostName: "host" };
 
-/** n1 after a restart: it belongs to g1, and remembers n2 and n3 where they were. `hellos`: who answers now, by address. */
-async function restarted(hellos: Map<string, Hello>) {
+/** n1 after a restart: it belongs to g1, and remembers others where they were. `hellos`: who answers now, by address. */
+async function restarted(hellos: Map<string, Hello>, remembered = ["n2", "n3"]) {
   const dir = join(tempDir("n1"), "data");
   const dataDir = await openDataDir(dir, NAMES, randomUUID);
   const record = sealedBy("n2", "g1", ["n1", "n2", "n3"]);
   const kept = { ...dataDir.identity.kept, incarnation: "n1-1", marker: record, opened: true };
   await dataDir.save(kept, null);
   await dataDir.close();
-  const members = ["n2", "n3"].map((id) => memberOf(id, { genesis_id: "g1" }));
+  const members = remembered.map((id) => memberOf(id, { genesis_id: "g1" }));
   writeFileSync(join(dir, "peers.json"), JSON.stringify({ v: 1, peers: [], members }));
   return opened(hellos, dir);
 }
@@ -86,6 +86,16 @@ async function opened(hellos: Map<string, Hello>, dir: string) {
   };
 }
 
+/** Lets time pass until it is so. */
+function passUntil(clock: ReturnType<typeof manualClock>, condition: () => boolean, what: string) {
+  const look = () => {
+    const seen = condition();
+    if (!seen) clock.advance(20);
+    return seen;
+  };
+  return until(look, { deadlineMs: 10_000, what, everyMs: 1 });
+}
+
 describe("a node that waits without a store", () => {
   it("hears at once of the cluster that somebody it knows belongs to", async () => {
     const hellos = new Map([["n2.test:4100", helloOf("n2")]]);
@@ -114,15 +124,7 @@ describe("who is there without a store", () => {
     expect(peers.members().map((m) => m.id)).toEqual(["n2", "n3"]);
     expect(way.present()).toEqual([]);
     await run();
-    const passUntil = (condition: () => boolean, what: string) => {
-      const look = () => {
-        const seen = condition();
-        if (!seen) clock.advance(20);
-        return seen;
-      };
-      return until(look, { deadlineMs: 10_000, what, everyMs: 1 });
-    };
-    await passUntil(() => way.present().length > 0, "n2 to be there");
+    await passUntil(clock, () => way.present().length > 0, "n2 to be there");
     expect(way.present()).toEqual(["n2"]);
     expect(peers.members().map((m) => m.addr)).toEqual(["n1.test:4002", "n2.moved:4002", "n3.test:4002"]);
     hellos.clear();
@@ -130,7 +132,23 @@ describe("who is there without a store", () => {
     const from = { id: "n2", incarnation: "n2-1", agent_addr: "n2.again:4100" };
     way.met({ v: 1, key: "rollcall", from, genesis_id: "g1", leader: null });
     expect(way.present()).toEqual([]);
-    await passUntil(() => way.present().length > 0, "n2 to be there again");
+    await passUntil(clock, () => way.present().length > 0, "n2 to be there again");
     expect(peers.members()[1]?.agent_addr).toBe("n2.again:4100");
+  });
+
+  it("is no founder that has not settled, of which it is known where it is now all the same", async () => {
+    const moved = { agent_addr: "n2.moved:4100", addr: "n2.moved:4002", marker: null };
+    const hellos = new Map([["n2.moved:4100", helloOf("n2", moved)]]);
+    const { way, peers, clock, run } = await restarted(hellos, []);
+    await run();
+    await passUntil(clock, () => peers.members().length > 0, "the members to be known");
+    const seen = () => peers.members().map((m) => [m.id, m.addr, m.genesis_id]);
+    const n1 = ["n1", "n1.test:4002", "g1"];
+    expect(seen()).toEqual([n1, ["n2", "n2.moved:4002", null]]);
+    expect(way.present()).toEqual([]);
+    hellos.clear();
+    way.met({ v: 1, key: "rollcall", from: refTo("n3"), genesis_id: "g1", leader: null });
+    await passUntil(clock, () => peers.contact("n2.moved:4100")?.ok === false, "n2 to be gone");
+    expect(seen()).toEqual([n1, ["n2", "n2.moved:4002", null]]);
   });
 });

@@ -82,8 +82,12 @@ describe("voters without a store", () => {
       ),
     );
     await oneGenesis(agents);
-    const { members } = (await agents[0]?.settled()) ?? {};
-    expect(members?.map((m) => m.agent_addr)).toEqual(places.map(({ at }) => at));
+    // What was accepted names them where they were; where they are, each hears from the others.
+    const now = places.map(({ at }) => at).join();
+    const isKnown = async (agent: Agent) =>
+      (await agent.settled()).members.map((m) => m.agent_addr).join() === now;
+    for (const agent of agents)
+      await until(() => isKnown(agent), { deadlineMs: 10_000, what: `${agent.id} to know where all are` });
   });
 
   const assume = (agent: Agent, key: string, ...more: string[]) =>
