@@ -23,7 +23,7 @@ export function endingOf(): AbortController {
 }
 
 /** The terminal, or whatever standard output is. `who`: the longest name in the story. */
-export function screenSince(began: number, who = 8): Screen {
+export function screenSince(began: number, who: number): Screen {
   const { stdout } = process;
   return openScreen({
     write: (text) => stdout.write(text),

@@ -1,5 +1,5 @@
 /** The flags that are the commands' own; the agent takes none of them but `-config`. */
-import { CLIENT, COORDINATOR, COORDINATOR_CLIENT, DISCOVERY_SERVICE, STORE } from "./commands.ts";
+import { CLIENT, COORDINATOR, COORDINATOR_CLIENT, DISCOVERY_SERVICE, STORE } from "./command.ts";
 import { type Flag, rows } from "./flag.ts";
 
 /** In the order of help, after the agent's. */

@@ -2,42 +2,6 @@
 import type { Command } from "./command.ts";
 import { COORDINATOR_COMMANDS } from "./coordinator-commands.ts";
 
-export type { Command, CommandName } from "./command.ts";
-
-/** Commands that work on the genesis record. */
-export const GENESIS_COMMANDS = [
-  "genesis show",
-  "genesis init",
-  "genesis adopt",
-  "genesis restore",
-  "genesis rebirth",
-] as const;
-
-/** Commands that take an agent's flags, that ask a running agent, and that look for peers. */
-export const AGENT = ["agent", "validate"] as const;
-export const CLIENT = ["status", "explain", "leave", "genesis assume-lost"] as const;
-export const STORE = [...AGENT, "discover", ...GENESIS_COMMANDS] as const;
-
-/** The commands that are the coordinator, and that ask a running one. */
-export const COORDINATOR = ["coordinator"] as const;
-export const COORDINATOR_CLIENT = [
-  "apply",
-  "get discoveries",
-  "get clusters",
-  "get settings",
-  "delete discovery",
-  "delete cluster",
-  "clusters",
-  "nodes",
-  "events",
-  "cluster show",
-  "cluster refresh",
-  "discovery accept",
-] as const;
-
-/** The command that is the Discovery Service. */
-export const DISCOVERY_SERVICE = ["discovery"] as const;
-
 const CONSUL = "-disco-mode=consul-kv -disco-key=prod/orders";
 
 export const COMMANDS: readonly Command[] = [

@@ -1,5 +1,5 @@
 /** The flags of the coordinator, and of the commands that ask one. Some have the name and the key of an agent's. */
-import { COORDINATOR, COORDINATOR_CLIENT } from "./commands.ts";
+import { COORDINATOR, COORDINATOR_CLIENT } from "./command.ts";
 import { type Flag, rows } from "./flag.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 /** The flags of the Discovery Service. */
-import { DISCOVERY_SERVICE } from "./commands.ts";
+import { DISCOVERY_SERVICE } from "./command.ts";
 import { type Flag, rows } from "./flag.ts";
 
 const HOUR_MS = 3_600_000;

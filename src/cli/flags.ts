@@ -3,7 +3,6 @@
  * README's tables come from these rows.
  */
 
-import { COMMAND_FLAGS } from "./command-flags.ts";
 import {
   AGENT,
   CLIENT,
@@ -12,7 +11,8 @@ import {
   type CommandName,
   DISCOVERY_SERVICE,
   STORE,
-} from "./commands.ts";
+} from "./command.ts";
+import { COMMAND_FLAGS } from "./command-flags.ts";
 import { COORDINATOR_FLAGS } from "./coordinator-flags.ts";
 import { DISCOVERY_SERVICE_FLAGS } from "./discovery-service-flags.ts";
 import { type Flag, rows } from "./flag.ts";

@@ -8,7 +8,7 @@ import { clusterOf, namedLeader, standing } from "../core/genesis-adoption.ts";
 import type { GenesisRecord } from "../core/model.ts";
 import type { Lookup, Register, Versioned } from "../core/provider.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
-import type { GENESIS_COMMANDS } from "./commands.ts";
+import type { GENESIS_COMMANDS } from "./command.ts";
 import { checkConfirmation, confirmKey, requireConfirmable } from "./confirm.ts";
 import { askDatabase } from "./database.ts";
 import { requireStore } from "./discovery.ts";

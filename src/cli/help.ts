@@ -1,5 +1,6 @@
 /** Help, from the tables of commands and flags. Readable at 100 columns. */
-import { COMMANDS, type Command, findCommand } from "./commands.ts";
+import type { Command } from "./command.ts";
+import { COMMANDS, findCommand } from "./commands.ts";
 import { envName, type Flag, flagsOf, type Section } from "./flags.ts";
 import { columns, wrap } from "./table.ts";
 

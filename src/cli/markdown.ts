@@ -1,7 +1,8 @@
 /** The README's tables, from the same rows as help. */
 import { routes } from "../coordinator/routes.ts";
 import { EVENT_MEANINGS } from "../core/events.ts";
-import { COMMANDS, type CommandName } from "./commands.ts";
+import type { CommandName } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
 import { envName, type Flag, flagsOf } from "./flags.ts";
 import { hookSchema } from "./hook-schema.ts";
 

@@ -5,7 +5,8 @@
  * known to be harmless, because a badly quoted `-disco-config` may leave a password anywhere.
  */
 import { nearest } from "../lib/suggest.ts";
-import { COMMANDS, type CommandName, findCommand } from "./commands.ts";
+import type { CommandName } from "./command.ts";
+import { COMMANDS, findCommand } from "./commands.ts";
 import { type Flag, findFlag, namesFor } from "./flags.ts";
 import { didYouMean, usageError } from "./usage.ts";
 

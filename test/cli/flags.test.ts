@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CLIENT, COMMANDS, STORE } from "../../src/cli/commands.ts";
+import { CLIENT, STORE } from "../../src/cli/command.ts";
+import { COMMANDS } from "../../src/cli/commands.ts";
 import { envName, FLAGS, type Flag, findFlag, flagsOf } from "../../src/cli/flags.ts";
 import { parseLine } from "../../src/cli/parse.ts";
 import { resolve } from "../../src/cli/resolve.ts";

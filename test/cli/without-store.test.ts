@@ -1,6 +1,7 @@
 /** The commands in the modes without a store: what they print, and what they refuse. */
 import { describe, expect, it } from "vitest";
-import { COMMANDS, GENESIS_COMMANDS } from "../../src/cli/commands.ts";
+import { GENESIS_COMMANDS } from "../../src/cli/command.ts";
+import { COMMANDS } from "../../src/cli/commands.ts";
 import type { Lookup, Provider } from "../../src/core/provider.ts";
 import { rollcall } from "./fake-io.ts";
 
