@@ -1,20 +1,16 @@
 import { createConnection } from "node:net";
 import { describe, expect, it } from "vitest";
-import { openAccess } from "../../src/coordinator/access.ts";
 import { MOST_BUFFERED } from "../../src/coordinator/event-stream.ts";
-import { coordinatorApp } from "../../src/coordinator/http.ts";
 import { Event } from "../../src/core/events.ts";
-import { systemClock } from "../../src/lib/clock.ts";
 import { RollcallError } from "../../src/lib/errors.ts";
-import { callerOf, listen } from "../../src/lib/http-server.ts";
 import { turns } from "../lib/manual-clock.ts";
 import { soon, until } from "../support/wait.ts";
-import { make, viewOf } from "./support/view.ts";
+import { listenFor, make, viewOf } from "./support/view.ts";
 
 type Made = ReturnType<typeof make>;
 
 /** A reader of a stream: `positions` that it got so far, everything that it got as text, and whether that has ended. */
-async function follow({ app }: Made, query = "", headers: Record<string, string> = {}) {
+async function follow({ app, stop }: Made, query = "", headers: Record<string, string> = {}) {
   const answer = await app.request(`/v1/events/stream${query}`, { headers });
   expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -36,6 +32,11 @@ async function follow({ app }: Made, query = "", headers: Record<string, string>
     until: (text: string) =>
       until(() => got.text.includes(text), { deadlineMs: 2_000, what: JSON.stringify(text) }),
     leave: () => reader.cancel(),
+    /** The coordinator ends, and this with it. */
+    end() {
+      stop.abort();
+      return soon(reading);
+    },
   };
 }
 
@@ -52,8 +53,7 @@ describe("the stream of events", () => {
     made.log.add(...ups(1));
     await reader.until("id: 253\n");
     expect(reader.positions()).toEqual(range(11, 253));
-    made.stop.abort();
-    await soon(reader.reading);
+    await reader.end();
   });
 
   it("says at once where it begins, so that who is cut off before the first event misses none", async () => {
@@ -62,8 +62,7 @@ describe("the stream of events", () => {
     const reader = await follow(made);
     await reader.until("id: 7\n\n");
     expect(reader.positions()).toEqual([]);
-    made.stop.abort();
-    await soon(reader.reading);
+    await reader.end();
   });
 
   it("has no gap where events are committed while the store is read", async () => {
@@ -80,8 +79,7 @@ describe("the stream of events", () => {
     made.log.add(...ups(1));
     await reader.until("id: 154\n");
     expect(reader.positions()).toEqual(range(1, 154));
-    made.stop.abort();
-    await soon(reader.reading);
+    await reader.end();
   });
 
   it("repeats nothing that the store had before anybody was told", async () => {
@@ -94,8 +92,7 @@ describe("the stream of events", () => {
     made.log.add(...ups(1));
     await reader.until("id: 3\n");
     expect(reader.positions()).toEqual([1, 2, 3]);
-    made.stop.abort();
-    await soon(reader.reading);
+    await reader.end();
   });
 
   it("begins with what comes, where no place is told", async () => {
@@ -105,8 +102,7 @@ describe("the stream of events", () => {
     made.log.add(...ups(1));
     await reader.until("id: 4\n");
     expect(reader.positions()).toEqual([4]);
-    made.stop.abort();
-    await soon(reader.reading);
+    await reader.end();
   });
 
   it("resumes by Last-Event-ID before `after`, by position or by event", async () => {
@@ -141,8 +137,7 @@ describe("the stream of events", () => {
     const [, data] = /^data: (.*)$/m.exec(reader.got.text) ?? [];
     expect(Event.parse(JSON.parse(data ?? "")).id).toBe("a:1");
     expect(reader.got.text).toContain("event: rollcall.CLUSTER_NEW\n");
-    made.stop.abort();
-    await soon(reader.reading);
+    await reader.end();
   });
 
   it("breaks silence by a comment", async () => {
@@ -151,16 +146,14 @@ describe("the stream of events", () => {
     await until(() => made.clock.pending() > 0, { deadlineMs: 2_000, what: "the stream to wait" });
     made.clock.advance(15_000);
     await reader.until("\n\n:\n\n");
-    made.stop.abort();
-    await soon(reader.reading);
+    await reader.end();
     expect(made.clock.pending()).toBe(0);
   });
 
   it("ends at once when the coordinator stops, and begins no more", async () => {
     const made = make();
     const reader = await follow(made);
-    made.stop.abort();
-    await soon(reader.reading);
+    await reader.end();
     expect(reader.got.ended).toBe(true);
     expect(reader.got.text).toMatch(/: stopping; [^\n]*\n\n$/);
     expect(made.log.followers.size).toBe(0);
@@ -183,8 +176,7 @@ describe("the stream of events", () => {
     const again = await follow(made, `?after=${positions.length}`);
     await again.until(`id: ${MOST_BUFFERED + 202}\n`);
     expect(again.positions()).toEqual(range(positions.length + 1, MOST_BUFFERED + 202));
-    made.stop.abort();
-    await soon(again.reading);
+    await again.end();
   });
 
   it("takes a bounded number, and frees the place of who goes", async () => {
@@ -214,8 +206,7 @@ describe("the stream of events", () => {
     const reader = await follow(made, "?after=0");
     await reader.until("id: 5\n");
     expect(reader.positions()).toEqual([4, 5]);
-    made.stop.abort();
-    await soon(reader.reading);
+    await reader.end();
   });
 
   it("ends with the reason when the store fails meanwhile", async () => {
@@ -236,14 +227,7 @@ describe("the stream of events", () => {
 describe("a stream over a socket", () => {
   it("is freed when its reader goes, and ends with the server", async () => {
     const { view, log, stop } = viewOf();
-    const access = openAccess({ token: async () => null, reads: false, certificates: false });
-    const app = coordinatorApp(view, { access, clock: systemClock, callerOf });
-    const listening = await listen({
-      app,
-      addr: { host: "127.0.0.1", port: 0 },
-      tls: null,
-      clock: systemClock,
-    });
+    const listening = await listenFor(view);
     const open = () => {
       const socket = createConnection(listening.port, "127.0.0.1");
       const got = { text: "", closed: false };
@@ -274,14 +258,7 @@ describe("a stream over a socket", () => {
 
   it("that nobody reads takes no more than its bound, and is cut off", async () => {
     const { view, log, stop } = viewOf();
-    const access = openAccess({ token: async () => null, reads: false, certificates: false });
-    const app = coordinatorApp(view, { access, clock: systemClock, callerOf });
-    const listening = await listen({
-      app,
-      addr: { host: "127.0.0.1", port: 0 },
-      tls: null,
-      clock: systemClock,
-    });
+    const listening = await listenFor(view);
     const socket = createConnection(listening.port, "127.0.0.1");
     socket.on("error", () => {});
     socket.pause();

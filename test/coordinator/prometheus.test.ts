@@ -1,12 +1,8 @@
 /** A real Prometheus scrapes the coordinator's metrics, and takes the nodes from it as targets. */
 import { afterEach, expect, it } from "vitest";
-import { openAccess } from "../../src/coordinator/access.ts";
-import { coordinatorApp } from "../../src/coordinator/http.ts";
-import { systemClock } from "../../src/lib/clock.ts";
-import { callerOf, listen } from "../../src/lib/http-server.ts";
 import { describeWith, startPrometheus } from "../support/servers/index.ts";
 import { until } from "../support/wait.ts";
-import { clusterOf, factsOf, nodeOf, viewOf } from "./support/view.ts";
+import { clusterOf, factsOf, listenFor, nodeOf, viewOf } from "./support/view.ts";
 
 type Target = {
   readonly scrapePool: string;
@@ -30,14 +26,7 @@ describeWith("prometheus", "Prometheus", () => {
   }, async () => {
     const { view, shown } = viewOf();
     const token = "for-prometheus";
-    const access = openAccess({ token: async () => token, reads: true, certificates: false });
-    const app = coordinatorApp(view, { access, clock: systemClock, callerOf });
-    const listening = await listen({
-      app,
-      addr: { host: "127.0.0.1", port: 0 },
-      tls: null,
-      clock: systemClock,
-    });
+    const listening = await listenFor(view, { token: async () => token, reads: true, certificates: false });
     closes.push(() => listening.close(1_000));
     const addr = `127.0.0.1:${listening.port}`;
     // The coordinator itself stands in for the agents.

@@ -15,8 +15,9 @@ import { type Facts, NO_CONDITIONS, NO_MARKS, type NodeFacts } from "../../../sr
 import type { EventType } from "../../../src/core/events.ts";
 import type { RefreshReport } from "../../../src/core/report.ts";
 import { type DiscoverySettings, syntheticSettings } from "../../../src/core/settings.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
 import { RollcallError } from "../../../src/lib/errors.ts";
-import type { Caller } from "../../../src/lib/http-server.ts";
+import { type Caller, callerOf, type Listening, listen } from "../../../src/lib/http-server.ts";
 import type { EventQuery, StoredEvent, StoredSettings } from "../../../src/store/store.ts";
 import { type ManualClock, manualClock } from "../../lib/manual-clock.ts";
 
@@ -324,4 +325,13 @@ export function make(options: Partial<AccessOptions> & { caller?: Caller; view?:
     return { status: answer.status, headers: answer.headers, body, type: answer.headers.get("content-type") };
   };
   return { app, ask, view, shown, log, stop, clock };
+}
+
+/** Serves the view at a port of its own on 127.0.0.1, as the coordinator does. */
+export function listenFor(
+  view: View,
+  rules: AccessOptions = { token: async () => null, reads: false, certificates: false },
+): Promise<Listening> {
+  const app = coordinatorApp(view, { access: openAccess(rules), clock: systemClock, callerOf });
+  return listen({ app, addr: { host: "127.0.0.1", port: 0 }, tls: null, clock: systemClock });
 }
