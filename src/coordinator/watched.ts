@@ -1,7 +1,7 @@
 /** Settings from files: `-apply FILE|DIR`, read at the start and again whenever something there changes. */
 import { watch } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { bell, type Pacing } from "../lib/loop.ts";
@@ -11,6 +11,7 @@ import type { ApplyAnswer } from "./pages.ts";
 /** A text of settings, and where it stands. */
 export type SettingsFile = { readonly path: string; readonly text: string };
 
+const SETTINGS_NAME = /^[^.].*\.(ya?ml|json)$/;
 const MOST_FILES = 1_000;
 const MOST_BYTES = 8 * 1024 * 1024;
 /** Writers write in steps; what is read between two of them is read again. */
@@ -37,7 +38,7 @@ export async function readSettings(path: string): Promise<readonly SettingsFile[
 async function settingsPaths(path: string): Promise<readonly string[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [path];
-    const names = (await readdir(path)).filter((name) => /^[^.].*\.(ya?ml|json)$/.test(name)).sort();
+    const names = (await readdir(path)).filter((name) => SETTINGS_NAME.test(name)).sort();
     if (names.length <= MOST_FILES) return names.map((name) => join(path, name));
   } catch (cause) {
     throw new RollcallError("file", `-apply: ${path}: ${reason(cause)}`, { cause });
@@ -105,11 +106,23 @@ export async function watchSettings(options: WatchOptions, signal: AbortSignal):
   }
 }
 
-/** Rings on every change in the directory of the path; where that cannot be watched, never. */
+/**
+ * Rings when the path, settings in it, or a volume's link (`..data`) beside either may be others; where that cannot be
+ * watched, never. What else changes there, as a store does all the time, is none of it.
+ */
 function watchPath(path: string, ring: () => void): () => void {
-  const watchers = [path, dirname(path)].flatMap((one) => {
+  const isIt = (name: string) => name === basename(path) || name.startsWith("..");
+  const isInIt = (name: string) => isIt(name) || SETTINGS_NAME.test(name);
+  const places = [
+    { place: path, counts: isInIt },
+    { place: dirname(path), counts: isIt },
+  ];
+  const watchers = places.flatMap(({ place, counts }) => {
     try {
-      return [watch(one, ring).on("error", () => {})];
+      const heard = (_event: string, name: string | null) => {
+        if (name === null || counts(name)) ring();
+      };
+      return [watch(place, heard).on("error", () => {})];
     } catch (error) {
       if (codeOf(error) === null) throw error;
       return [];

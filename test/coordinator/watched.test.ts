@@ -1,9 +1,10 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, renameSync, rmSync, symlinkSync, watch, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
 import { applyFiles, readSettings, settingsProblems, watchSettings } from "../../src/coordinator/watched.ts";
-import { systemClock } from "../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../src/lib/clock.ts";
+import { manualClock, turns } from "../lib/manual-clock.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
 
@@ -13,7 +14,7 @@ afterEach(async () => {
 });
 
 /** Watches a path, and gives the texts that were applied and the lines that were logged, as they grow. */
-function watching(path: string) {
+function watching(path: string, clock: Clock = systemClock) {
   const texts: string[] = [];
   const lines: string[] = [];
   const stop = new AbortController();
@@ -23,16 +24,16 @@ function watching(path: string) {
     texts.push(text);
     return { ok: true as const, applied: [] };
   };
-  const done = watchSettings(
-    { path, apply, pacing: { clock: systemClock, random: () => 0.5 }, log },
-    stop.signal,
-  );
+  const done = watchSettings({ path, apply, pacing: { clock, random: () => 0.5 }, log }, stop.signal);
   ends.push(async () => {
     stop.abort();
     await done;
   });
   return { texts, lines };
 }
+
+/** How long what was written is left to settle. */
+const SETTLE_MS = 100;
 
 const within = (what: string) => ({ deadlineMs: 20_000, what });
 
@@ -103,6 +104,46 @@ describe("settings from files", () => {
     await until(() => texts.at(-1) === "two", within("the replaced text"));
     writeFileSync(path, "three");
     await until(() => texts.at(-1) === "three", within("the written text"));
+  });
+
+  it.each([
+    ["file", "s.yaml", ["s.db-wal", "t.yaml"]],
+    ["directory", "settings", ["s.db-wal", "t.yaml", "settings/s.db-wal"]],
+  ])("of a %s are not read again for what is written beside them", async (_what, name, others) => {
+    const dir = tempDir();
+    const path = join(dir, name);
+    if (name === "settings") mkdirSync(path);
+    const own = name === "settings" ? join(path, "s.yaml") : path;
+    writeFileSync(own, "one");
+    const clock = manualClock();
+    const sleeps: number[] = [];
+    const sleep: Clock["sleep"] = (ms, signal) => {
+      sleeps.push(ms);
+      return clock.sleep(ms, signal);
+    };
+    const { texts } = watching(path, { ...clock, sleep });
+    const told = new Set<string | null>();
+    const watchers = [dir, path].map((one) => watch(one, (_event, name) => told.add(name)));
+    ends.push(async () => {
+      for (const one of watchers) one.close();
+    });
+    // A write may be heard of more than once.
+    const settled = (text: string) =>
+      until(() => {
+        if (sleeps.at(-1) === SETTLE_MS) clock.advance(SETTLE_MS);
+        return texts.at(-1) === text && sleeps.at(-1) !== SETTLE_MS;
+      }, within(text));
+    await settled("one");
+    const before = [...sleeps];
+    for (const other of others) writeFileSync(join(dir, other), "other");
+    await until(
+      () => others.every((other) => told.has(basename(other))),
+      within("the system to tell of them"),
+    );
+    await turns();
+    expect(sleeps).toEqual(before);
+    writeFileSync(own, "two");
+    await settled("two");
   });
 
   it("stay when the file goes bad or away, with one line in the log", async () => {
