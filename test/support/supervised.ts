@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type Agent, type Seat, startAgent } from "./agents.ts";
 import { type Reply, type RequestOptions, request } from "./http.ts";
 import { freePlace, loopbackAddress } from "./loopback.ts";
-import type { Exit } from "./processes.ts";
+import type { Exit, Inside } from "./processes.ts";
 import { RQLITE_PORTS, rqliteCommand } from "./servers/rqlite.ts";
 import { until } from "./wait.ts";
 
@@ -20,6 +20,8 @@ export type NodeOptions = {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Where its agent is, and the database at another port; fresh ones where left out. */
   readonly seat?: Seat;
+  /** Where both run, if not here: in another network, where every port is free; needs a seat there. */
+  readonly inside?: Inside;
 };
 
 /** One agent and the rqlited it starts. */
@@ -69,11 +71,13 @@ function endProcess(pid: number): void {
 }
 
 /** Starts an agent that supervises a new rqlited; resolves when the agent's process runs. */
-export async function startNode({ id, args, database = [], env = {}, seat }: NodeOptions): Promise<Node> {
+export async function startNode(options: NodeOptions): Promise<Node> {
+  const { id, args, database = [], env = {}, seat, inside } = options;
   let address = seat?.address ?? (await loopbackAddress());
   const { command, dir } = await rqliteCommand();
   const dataDir = join(dir, "data");
-  let place = await freePlace(address, RQLITE_PORTS);
+  let place =
+    inside === undefined ? await freePlace(address, RQLITE_PORTS) : { ports: { http: 4001, raft: 4002 } };
   let own = args;
   const http = () => `${address}:${place.ports.http}`;
   const raft = () => `${address}:${place.ports.raft}`;
@@ -90,7 +94,7 @@ export async function startNode({ id, args, database = [], env = {}, seat }: Nod
     ...database,
     dataDir,
   ];
-  const agent = await startAgent({ id, address, ...seat, args: line(), env });
+  const agent = await startAgent({ id, address, ...seat, ...(inside && { inside }), args: line(), env });
   /** Every process that this node's database was seen in: the agent may be gone when they are to end. */
   const seen = new Set<number>();
   const state: Node["state"] = async () => {
