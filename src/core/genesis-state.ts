@@ -209,7 +209,8 @@ export function testimony(
 ): Pick<Hello, "incarnation" | "birth" | "marker" | "pending" | "used" | "votes"> {
   const { claim, incarnation, marker, opened, stamp, votes } = state.kept;
   // Where agents have the genesis from each other alone, they have it from those that cannot forget it.
-  const isSynced = opened || state.phase.at !== "saving";
+  const { phase } = state;
+  const isSynced = phase.at !== "saving" || (opened && phase.before !== "open");
   return {
     incarnation,
     birth: marker?.birth ?? state.seen?.record.birth ?? 0,

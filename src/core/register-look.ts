@@ -3,11 +3,14 @@
  * joins, opens, waits, or goes on with the decree that is due.
  */
 import type { Rules, State } from "./genesis-state.ts";
-import { hadData, open, park, refuse, renew, save, still, take, wait } from "./genesis-steps.ts";
+import { hadData, open, park, refuse, renew, save, still, wait } from "./genesis-steps.ts";
 import { byIdentity, type MemberRef, type Sealed } from "./model.ts";
 import {
   acceptorOf,
+  admit,
   ask,
+  candidate,
+  enter,
   founded,
   nextBallot,
   type Step,
@@ -16,7 +19,7 @@ import {
   votesOf,
   withVotes,
 } from "./register-steps.ts";
-import { answering, countVoters, type Heard, type Held, heldBy } from "./voters.ts";
+import { answering, countVoters, type Heard, type Held, heldBy, highestRound } from "./voters.ts";
 import { type Founders, hasLost, isListed, learn, majorityOf, type Votes } from "./votes.ts";
 
 /** Who is there, and what they hold. Outcomes: open, refuse, join, wait, or go on with the decree that is due. */
@@ -32,27 +35,27 @@ export function onHeard(rules: Rules, state: State, heard: Heard, fresh: string)
       with: `${held.record.genesis_id} and ${other.record.genesis_id}`,
       where: `${held.by.node_id} and ${other.by.node_id}`,
     });
-  if (held) return join(state, held, heard);
+  if (held) return join(rules, state, held, heard);
   const informed = learnFrom(rules, state, heard);
   const { members, genesis } = votesOf(informed);
   if (members.decided === null) return elect(rules, informed, heard);
   if (!isListed(members.decided, kept.incarnation))
     return wait(informed, { on: "founders", founders: members.decided });
-  if (rules.formation === "symmetric") return take(informed, symmetric(members.decided));
+  if (rules.formation === "symmetric") return enter(rules, informed, symmetric(members.decided));
   return genesis.decided === null
     ? found(rules, informed, members.decided, heard, fresh)
-    : founded(informed, members.decided, genesis.decided);
+    : founded(rules, informed, members.decided, genesis.decided);
 }
 
 /** A genesis is held by others: it is joined, and what was initialised for one of this node's own is set aside before. */
-function join(state: State, { record, by }: Held, { self, hellos }: Heard): Step {
+function join(rules: Rules, state: State, { record, by }: Held, { self, hellos }: Heard): Step {
   if (state.kept.stamp !== null) return setAside(state, state.kept.stamp);
   // Under a node id that is another's, this node would be a second database of one name.
   const other = hellos.find((h) => h.node_id === self.id);
   if (other !== undefined) return wait(state, { on: "duplicate_node_id", by: other.agent_addr });
   if (isGivenUp(state, record, hellos))
     return refuse(state, { code: "genesis_conflict", with: record.genesis_id, where: by.node_id });
-  return take(state, record);
+  return enter(rules, state, record);
 }
 
 /**
@@ -87,10 +90,7 @@ function asHolder(rules: Rules, state: State, marker: Sealed, { hellos }: Heard,
       with: held.record.genesis_id,
       where: held.by.node_id,
     });
-  if (!kept.opened) {
-    const stamp = data === "empty" ? { claim_id: marker.claim_id, done: false } : null;
-    return save({ ...state, kept: { ...kept, opened: true, stamp } }, "open");
-  }
+  if (!kept.opened) return admit(state, marker);
   // Until its data have been seen once, the first start may have been cut short, and is made again.
   if (kept.stamp === null || data === "empty") return open(state, marker);
   return save({ ...state, kept: { ...kept, stamp: null } }, "read");
@@ -128,7 +128,7 @@ function elect(rules: Rules, state: State, heard: Heard): Step {
   const rank = members.findIndex((m) => m.incarnation === state.kept.incarnation);
   if (rank === -1) return wait(counting, { on: "others" });
   if (rank > 0 && !heard.impatient) return wait(counting, { on: "turn" });
-  const ballot = nextBallot(state, heard);
+  const ballot = nextBallot(state, highestRound(heard.hellos));
   return ask(rules, counting, heard.self, { kind: "prepare", decree: "members", ballot, members });
 }
 
@@ -154,18 +154,18 @@ function found(rules: Rules, state: State, members: Founders, heard: Heard, fres
     return wait(state, rules.initialises ? { on: "claimer", claimer: first.id } : { on: "turn" });
   if (present.length + 1 < majorityOf(members))
     return wait(state, { on: "votes", silent: silentOf(members, heard), refused: [] });
-  const candidate = votesOf(state).candidate ?? fresh;
-  const ready = withVotes(state, { ...votesOf(state), candidate });
-  if (rules.initialises && stamp?.done !== true) {
-    // A stamp without "done" is an initialisation cut short: what it left is set aside, and it is done again.
-    if (stamp !== null) return park(ready, candidate);
-    return save(
-      { ...ready, kept: { ...ready.kept, stamp: { claim_id: candidate, done: false } } },
-      "initialise",
-    );
-  }
-  const ballot = nextBallot(state, heard);
-  return ask(rules, ready, heard.self, { kind: "prepare", decree: "genesis", ballot, members });
+  if (rules.initialises && stamp?.done !== true) return initialise(state, fresh);
+  const seen = highestRound(heard.hellos);
+  return candidate(rules, state, heard.self, { members, seen, fresh });
+}
+
+/** Initialises the database closed, for the genesis that this node will propose. */
+function initialise(state: State, fresh: string): Step {
+  const claim_id = votesOf(state).candidate ?? fresh;
+  const ready = withVotes(state, { ...votesOf(state), candidate: claim_id });
+  // A stamp without "done" is an initialisation cut short: what it left is set aside, and it is done again.
+  if (ready.kept.stamp !== null) return park(ready, claim_id);
+  return save({ ...ready, kept: { ...ready.kept, stamp: { claim_id, done: false } } }, "initialise");
 }
 
 function silentOf(members: Founders, { self, hellos }: Heard): MemberRef[] {

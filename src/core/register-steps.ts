@@ -1,10 +1,10 @@
 /** How a step of the register ends where a node votes, and what a node says and knows of the votes. */
 import type { Common, CommonEffect, Poll, Rules, State, StepOf } from "./genesis-state.ts";
-import { park, save, take, wait } from "./genesis-steps.ts";
+import { blank, park, save, take, wait } from "./genesis-steps.ts";
 import { byIdentity, type Founding, memberHash, type PeerRef, type Sealed, VERSION } from "./model.ts";
 import type { Polled } from "./proposer.ts";
 import { againstIn } from "./proposer.ts";
-import { type Heard, highestRound } from "./voters.ts";
+import type { Heard } from "./voters.ts";
 import {
   type Acceptor,
   answer,
@@ -104,10 +104,10 @@ export function ask(
   return { state: { ...own.state, phase }, effects: [{ type: "save", kept: own.state.kept, aside: null }] };
 }
 
-/** Above every ballot that this node has promised, or that anybody who answered has seen; so it is never used twice. */
-export function nextBallot(state: State, { hellos }: Heard): Ballot {
-  const seen = Math.max(roundOf(votesOf(state)), highestRound(hellos));
-  return { round: seen + 1, incarnation: state.kept.incarnation };
+/** Above every ballot that this node has promised, so it is never used twice, and above the round that others have seen. */
+export function nextBallot(state: State, seen: number): Ballot {
+  const round = Math.max(roundOf(votesOf(state)), seen) + 1;
+  return { round, incarnation: state.kept.incarnation };
 }
 
 /** The genesis that this node proposes where it is free to. */
@@ -115,10 +115,43 @@ export function own(state: State): Founding {
   return { genesis_id: votesOf(state).candidate ?? "", owner: state.kept.incarnation };
 }
 
+/**
+ * The founders are decided, and nobody of them that is there comes first: asks for promises to create the cluster.
+ * `seen`: the highest round that anybody is known to have seen.
+ */
+export function candidate(
+  rules: Rules,
+  state: State,
+  self: PeerRef,
+  { members, seen, fresh }: { readonly members: Founders; readonly seen: number; readonly fresh: string },
+): Step {
+  const votes = votesOf(state);
+  const ready = withVotes(state, { ...votes, candidate: votes.candidate ?? fresh });
+  const ballot = nextBallot(ready, seen);
+  return ask(rules, ready, self, { kind: "prepare", decree: "genesis", ballot, members });
+}
+
+/**
+ * Takes the genesis for this node's own. Those who could know of another one were asked just now, so its database may
+ * run as well, in one write; but what was initialised for it is looked at once more, since it may be gone.
+ */
+export function enter(rules: Rules, state: State, record: Sealed): Step {
+  const isOwner = record.incarnation === state.kept.incarnation;
+  return rules.initialises && isOwner ? take(state, record) : admit(state, record);
+}
+
+/** The database may run under this marker; with a stamp, as long as no data of it have been seen. */
+export function admit(state: State, marker: Sealed): Step {
+  const { kept, data } = state;
+  const stamp = data === "empty" ? { claim_id: marker.claim_id, done: false } : null;
+  const next = { ...blank(kept.incarnation), votes: kept.votes, marker, opened: true, stamp };
+  return save({ ...state, kept: next }, "open");
+}
+
 /** The genesis is decided. Its owner opens; everybody else sets aside what it has initialised, and waits for that. */
-export function founded(state: State, members: Founders, founding: Founding): Step {
+export function founded(rules: Rules, state: State, members: Founders, founding: Founding): Step {
   const { incarnation, stamp } = state.kept;
-  if (founding.owner === incarnation) return take(state, genesisOf(members, founding, "single"));
+  if (founding.owner === incarnation) return enter(rules, state, genesisOf(members, founding, "single"));
   if (stamp !== null) return setAside(state, stamp);
   const owner = members.find((m) => m.incarnation === founding.owner);
   return owner === undefined

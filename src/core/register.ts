@@ -5,7 +5,7 @@
  * cluster, who that is, by a majority. Why it holds: src/DESIGN.md, "Without a store".
  */
 import type { Poll, Rules, State } from "./genesis-state.ts";
-import { common, firstOutcome, open, read, still, take, wait } from "./genesis-steps.ts";
+import { common, firstOutcome, open, read, still, wait } from "./genesis-steps.ts";
 import { type Founding, type PeerRef, type Sealed, VERSION } from "./model.ts";
 import {
   againstIn,
@@ -21,6 +21,8 @@ import { onHeard } from "./register-look.ts";
 import {
   acceptorOf,
   ask,
+  candidate,
+  enter,
   founded,
   type Input,
   own,
@@ -47,7 +49,7 @@ export function step(rules: Rules, state: State, input: Input, fresh: string): S
     case "saved":
       return onSaved(state);
     case "polled":
-      return onPolled(rules, state, input.polled);
+      return onPolled(rules, state, input.polled, fresh);
     default:
       return common(rules, state, input, fresh);
   }
@@ -88,7 +90,7 @@ function openFirst(state: State, marker: Sealed): Step {
 }
 
 /** The others have voted. Outcomes: ask them to accept, tell what is decided and go on with it, or wait and try again. */
-function onPolled(rules: Rules, state: State, polled: Polled): Step {
+function onPolled(rules: Rules, state: State, polled: Polled, fresh: string): Step {
   if (state.phase.at !== "voting") return still(state);
   const { poll } = state.phase;
   const { message } = poll;
@@ -98,7 +100,7 @@ function onPolled(rules: Rules, state: State, polled: Polled): Step {
   if (!isCarried(poll, polled)) return lack(informed, poll, polled);
   if (message.kind === "prepare") return propose(rules, informed, poll, polled);
   return isOfMembers(message)
-    ? elected(rules, informed, poll)
+    ? elected(rules, informed, poll, fresh)
     : decided(rules, informed, message.members, message.founding ?? own(state), message.from);
 }
 
@@ -148,25 +150,28 @@ function propose(rules: Rules, state: State, poll: Poll, polled: Polled): Step {
   });
 }
 
-/** All of the set have accepted it: these are the founders. */
-function elected(rules: Rules, state: State, { message: { members, from } }: Poll): Step {
+/** All of the set have accepted it: these are the founders. The first of them goes on at once. */
+function elected(rules: Rules, state: State, { message: { members, from } }: Poll, fresh: string): Step {
   const next = withVotes(state, learn(acceptorOf(rules, state), members, null));
   // An operator has ruled it out while the votes were on their way: then others may have decided another one already.
   const known = votesOf(next).members.decided;
   if (known === null || !sameFounders(known, members)) return read(next);
-  const founds = rules.formation === "symmetric" && isListed(members, state.kept.incarnation);
-  return telling(
-    rules,
-    from,
-    { members, founding: null },
-    founds ? take(next, symmetric(members)) : read(next),
-  );
+  const goOn = (): Step => {
+    const { incarnation } = state.kept;
+    if (rules.formation === "symmetric")
+      return isListed(members, incarnation) ? enter(rules, next, symmetric(members)) : read(next);
+    const isFirst = members[0]?.incarnation === incarnation;
+    return isFirst && !rules.initialises
+      ? candidate(rules, next, from, { members, seen: 0, fresh })
+      : read(next);
+  };
+  return telling(rules, from, { members, founding: null }, goOn());
 }
 
 /** A majority has accepted it: this is the genesis. */
 function decided(rules: Rules, state: State, members: Founders, founding: Founding, from: PeerRef): Step {
   const next = withVotes(state, learn(acceptorOf(rules, state), members, founding));
-  return telling(rules, from, { members, founding }, founded(next, members, founding));
+  return telling(rules, from, { members, founding }, founded(rules, next, members, founding));
 }
 
 /** What is decided stays so: it is told at once, whatever this node does next. */

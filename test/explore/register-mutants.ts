@@ -127,8 +127,8 @@ const ofGenesis: Record<string, Mutant<RegisterDifference>> = {
     scope: { start: "elected", faults: { elections: 0 } },
     edits: [
       {
-        find: `if (founding.owner === incarnation) return take(state, genesisOf(members, founding, "single"));`,
-        replace: `return take(state, genesisOf(members, { ...founding, owner: incarnation }, "single"));`,
+        find: `if (founding.owner === incarnation) return enter(rules, state, genesisOf(members, founding, "single"));`,
+        replace: `return enter(rules, state, genesisOf(members, { ...founding, owner: incarnation }, "single"));`,
       },
     ],
     caughtAs: "violation",
