@@ -27,6 +27,13 @@ export async function seatsFor(ids: readonly string[]): Promise<Seat[]> {
   );
 }
 
+/** Seats at an address each, all with one port, as pods have them. */
+export async function pods(ids: readonly string[]): Promise<Seat[]> {
+  const addresses = await Promise.all(ids.map(() => loopbackAddress()));
+  const port = await freePort(addresses[0] ?? "127.0.0.1");
+  return ids.map((id, i) => ({ id, address: addresses[i] ?? "", port, at: `${addresses[i]}:${port}` }));
+}
+
 /** The flags of an agent that is told of these seats. */
 export function listing(seats: readonly { readonly at: string }[], key: string, expectVoters?: number) {
   const list = ["-join", seats.map(({ at }) => at).join(","), "-disco-key", key];

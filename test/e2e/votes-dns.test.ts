@@ -1,10 +1,9 @@
 /** Agents that find each other by real name servers, whose records change while they run. */
 import { afterEach, expect, it } from "vitest";
 import type { Agent } from "../support/agents.ts";
-import { freePort, loopbackAddress } from "../support/loopback.ts";
 import { describeWith, type Knot, startConsul, startKnot } from "../support/servers/index.ts";
 import { until } from "../support/wait.ts";
-import { type Seat, seated } from "./lists.ts";
+import { pods, type Seat, seated } from "./lists.ts";
 import { freshKey, oneGenesis, openFleet } from "./stores.ts";
 
 /** Waits until something that it says is like this. */
@@ -16,13 +15,6 @@ async function says(agent: Agent, text: RegExp): Promise<void> {
     },
     { deadlineMs: 15_000, what: `${agent.id} to say ${text}` },
   );
-}
-
-/** Seats at an address each, all with one port, as pods have them. */
-async function pods(ids: readonly string[]): Promise<Seat[]> {
-  const addresses = await Promise.all(ids.map(() => loopbackAddress()));
-  const port = await freePort(addresses[0] ?? "127.0.0.1");
-  return ids.map((id, i) => ({ id, address: addresses[i] ?? "", port, at: `${addresses[i]}:${port}` }));
 }
 
 const recordsOf = (seats: readonly Seat[]) => seats.map(({ address }) => `nodes 0 A ${address}`);
