@@ -123,7 +123,8 @@ export const Settings = z.strictObject({
   token_for_reads: z.boolean(),
   retain: z.number(),
   retain_events: z.int(),
-  /** Of `rollcall discovery`: */
+  discovery_service: z.boolean(),
+  /** Of `rollcall discovery`, and of a coordinator that is one too: */
   forget_unused: z.number(),
   /** Of the commands that ask a coordinator: */
   coordinator: z.string(),
@@ -247,7 +248,17 @@ export type CoordinatorConfig = {
   readonly insecure: boolean;
   /** Events that are older or more go. */
   readonly retain: { readonly ms: number; readonly events: number };
+  /** What its server serves beside it; null: nothing. */
+  readonly discoveryService: MountedServiceConfig | null;
   readonly log: LogConfig;
+};
+
+/** A Discovery Service below a path of another server, which has the rest of its settings. */
+export type MountedServiceConfig = {
+  readonly base: `/${string}`;
+  readonly store: { readonly kind: "sqlite"; readonly path: string };
+  /** How long an id is kept that nobody asks for. */
+  readonly unusedMs: number;
 };
 
 /** Everything a Discovery Service is told. Null: not given. */

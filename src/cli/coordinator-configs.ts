@@ -1,5 +1,5 @@
 /** From settings to what a coordinator and a Discovery Service work with, and to how the commands reach a coordinator. Every problem is one usage line. */
-import { dirname } from "node:path";
+import { dirname, join, parse } from "node:path";
 import type { ClientConfig, CoordinatorConfig, DiscoveryServiceConfig, Settings } from "../config.ts";
 import { formatAddress, isLoopback } from "../core/address.ts";
 import { codeOf } from "../lib/errors.ts";
@@ -23,16 +23,24 @@ export function coordinatorConfig(s: Settings, deps: CoordinatorDeps): Coordinat
   checkFiles(s, deps.files);
   checkKeyPair(s, deps.files);
   if (s.apply !== null) checkThere(s.apply, deps.files);
+  const path = storePath(s.store, "rollcall.db", deps.files);
   return {
     name: s.name ?? nameOf(deps.hostName),
     httpAddr: s.http_addr,
-    store: { kind: "sqlite", path: storePath(s.store, "rollcall.db", deps.files) },
+    store: { kind: "sqlite", path },
     apply: s.apply,
     tls: tlsConfig(s),
     tokenFile: s.token_file,
     tokenForReads: s.token_for_reads,
     insecure: s.insecure,
     retain: { ms: s.retain, events: s.retain_events },
+    discoveryService: s.discovery_service
+      ? {
+          base: "/discovery",
+          store: { kind: "sqlite", path: besides(path) },
+          unusedMs: s.forget_unused,
+        }
+      : null,
     log: { level: s.log_level, format: s.log_format ?? (deps.terminal.stderr ? "text" : "json") },
   };
 }
@@ -105,6 +113,12 @@ function storePath(text: string, usual: string, files: Files): string {
       throw usageError(`-store: ${dirname(path)}: no such directory`);
   }
   return path;
+}
+
+/** Beside `rollcall.db`: `rollcall-discovery.db`, as `rollcall discovery` would name it there. */
+function besides(path: string): string {
+  const { dir, name, ext } = parse(path);
+  return join(dir, `${name}-discovery${ext}`);
 }
 
 function checkUrl(text: string): URL {

@@ -42,6 +42,19 @@ export const COORDINATOR_FLAGS: readonly Flag[] = [
       range: [1_000, 100_000_000],
       meaning: "how many events are kept at most",
     },
+    "discovery-service": {
+      kind: "bool",
+      word: "",
+      meaning:
+        "serve the Discovery Service too, below /discovery; it keeps a file of its own beside that of -store",
+    },
+    "forget-unused": {
+      kind: "duration",
+      word: "DURATION",
+      default: "720h",
+      range: [HOUR_MS, 10 * 365 * 24 * HOUR_MS],
+      meaning: "with -discovery-service: how long an id is kept that nobody asks for",
+    },
   }),
   ...rows("security", COORDINATOR, {
     "tls-ca": { word: "FILE", meaning: "who signs the certificates of callers, PEM" },

@@ -1,5 +1,5 @@
 /** `rollcall coordinator`: runs until a signal ends it. */
-import type { CoordinatorConfig } from "../config.ts";
+import type { CoordinatorConfig, MountedServiceConfig } from "../config.ts";
 import { runCoordinator } from "../coordinator/run.ts";
 import { settingsProblems } from "../coordinator/watched.ts";
 import { openLog } from "../lib/log.ts";
@@ -17,7 +17,14 @@ export async function run(config: CoordinatorConfig, io: Io): Promise<number> {
     write: io.stderr,
     color: io.terminal.stderr && io.env.NO_COLOR === undefined,
   });
-  const { pacing, version, file, checkInventory, openInventory } = io;
-  await runCoordinator(config, { pacing, version, file, log, checkInventory, openInventory }, stop);
+  const { pacing, version, file, checkInventory, openInventory, uuid } = io;
+  const { discoveryService: service, tokenFile, tls } = config;
+  const mount = async (options: MountedServiceConfig) => {
+    const { openMounted } = await import("../discovery-service/mounted.ts");
+    const rest = { tokenFile, certified: tls?.clientAuth ?? false };
+    return openMounted({ ...options, ...rest }, { clock: pacing.clock, uuid, log, version, file });
+  };
+  const deps = { pacing, version, file, log, checkInventory, openInventory };
+  await runCoordinator(config, { ...deps, mount: service === null ? null : () => mount(service) }, stop);
   return 0;
 }

@@ -1,4 +1,5 @@
 /** What the coordinator answers on each path of the table, in the shapes that the table gives. */
+import type { Mounted } from "../lib/mounted.ts";
 import type { StoredSettings } from "../store/store.ts";
 import type { Answers } from "./answer.ts";
 import { clusterAnswers } from "./cluster-answers.ts";
@@ -13,10 +14,16 @@ import { shownConfig, shownDocument } from "./secrets.ts";
 import { targetGroups } from "./targets.ts";
 import type { ViewOf } from "./views.ts";
 
-export type AnswerDeps = { readonly view: View; readonly viewOf: ViewOf; readonly streams: Streams };
+export type AnswerDeps = {
+  readonly view: View;
+  readonly viewOf: ViewOf;
+  readonly streams: Streams;
+  /** What else the server serves; null: nothing. */
+  readonly mounted: Pick<Mounted, "metrics" | "paths"> | null;
+};
 
 export function openAnswers(deps: AnswerDeps): Answers {
-  const { view, viewOf, streams } = deps;
+  const { view, viewOf, streams, mounted } = deps;
   return {
     ...clusterAnswers(view, viewOf),
     ...eventAnswers(view, streams),
@@ -51,10 +58,11 @@ export function openAnswers(deps: AnswerDeps): Answers {
         tasks: view.tasks(),
         followers: streams.count(),
         extent: await view.store.extent(),
+        more: mounted?.metrics() ?? [],
       });
       return c.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
     },
-    openapi: () => openapi(view.version),
+    openapi: () => openapi(view.version, mounted?.paths ?? {}),
   };
 }
 

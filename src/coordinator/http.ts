@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import type * as z from "zod";
 import type { Clock } from "../lib/clock.ts";
 import type { Caller } from "../lib/http-server.ts";
+import type { Mounted } from "../lib/mounted.ts";
 import type { Access } from "./access.ts";
 import type { Answers } from "./answer.ts";
 import { openAnswers } from "./answers.ts";
@@ -21,12 +22,14 @@ export type AppDeps = {
   readonly clock: Clock;
   /** Reads the connection; tests give their own. */
   readonly callerOf: (env: unknown) => Caller;
+  /** Answers all below its path; null: nothing is there. */
+  readonly mounted?: Pick<Mounted, "base" | "fetch" | "metrics" | "paths"> | null;
 };
 
 /** The coordinator's routes. */
-export function coordinatorApp(view: View, { access, clock, callerOf }: AppDeps): Hono {
+export function coordinatorApp(view: View, { access, clock, callerOf, mounted = null }: AppDeps): Hono {
   const app = new Hono();
-  const answers = openAnswers({ view, viewOf: openViews(), streams: openStreams(view, clock) });
+  const answers = openAnswers({ view, viewOf: openViews(), streams: openStreams(view, clock), mounted });
   app.onError((error, c) => {
     const { status, body, ours } = refused(error);
     if (ours) view.failed(error);
@@ -53,6 +56,8 @@ export function coordinatorApp(view: View, { access, clock, callerOf }: AppDeps)
       return say(c, refusal("forbidden", "requests of web pages are not answered"));
     return next();
   });
+  // Before the limits of the coordinator's own bodies: it has its own of everything.
+  if (mounted !== null) app.all(`${mounted.base}/*`, (c) => mounted.fetch(c.req.raw, c.env ?? {}));
   const tooLarge = () => {
     throw refusal("too_large", `the body is over ${MOST_BODY_BYTES} bytes`, "apply fewer documents at once");
   };

@@ -13,6 +13,8 @@ export type MetricFacts = Pick<View, "name" | "version"> & {
   readonly tasks: readonly TaskPage[];
   readonly followers: number;
   readonly extent: { readonly oldest: number; readonly newest: number };
+  /** Of what else its server serves. */
+  readonly more: readonly Metric[];
 };
 
 /** The page of `/metrics`. */
@@ -37,6 +39,7 @@ export function coordinatorMetrics(facts: MetricFacts): string {
     gauge("events_oldest_position", "Of the oldest event that is kept; 0 in an empty log.", extent.oldest),
     gauge("events_newest_position", "Of the newest event; 0 in an empty log.", extent.newest),
     ...counterMetrics(facts.counters),
+    ...facts.more,
   ]);
 }
 

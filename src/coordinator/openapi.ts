@@ -12,8 +12,11 @@ const AT = "#/components/schemas/";
 /** What may be applied. */
 const documents = { DiscoveryDocument, ClusterDocument, ReplicanteDocument };
 
-/** The document. */
-export function openapi(version: string): Record<string, unknown> {
+/** The document. `more`: paths of what else the server serves. */
+export function openapi(
+  version: string,
+  more: Readonly<Record<string, Schema>> = {},
+): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const [name, route] of Object.entries<Route>(routes))
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(name, route) };
@@ -24,7 +27,7 @@ export function openapi(version: string): Record<string, unknown> {
       version,
       description: "Every GET also takes HEAD. In a path the id of a cluster has `~` for `/`.",
     },
-    paths,
+    paths: { ...paths, ...more },
     components: {
       schemas: components(),
       securitySchemes: { bearer: { type: "http", scheme: "bearer" } },

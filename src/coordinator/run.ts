@@ -8,6 +8,7 @@ import { replayed } from "../core/replay.ts";
 import { secretIn } from "../lib/bearer.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import { callerOf, listen } from "../lib/http-server.ts";
+import type { Mounted } from "../lib/mounted.ts";
 import { releasers, runAll } from "../lib/run.ts";
 import { readTls, renewTls } from "../lib/server-tls.ts";
 import { openStore } from "../store/open.ts";
@@ -23,10 +24,14 @@ export type RunDeps = Pick<
 > & {
   /** A file's text, read again when it changed. */
   readonly file: (path: string) => Promise<string>;
+  /** Opens what the server serves beside the coordinator; null: nothing. */
+  readonly mount: (() => Promise<Mounted>) | null;
 };
 
 /** What requests that still run may take at the end. */
 const GRACE_MS = 500;
+/** With agents that hold long polls. */
+const MOUNTED_CONNECTIONS = 10_000;
 
 /** Runs one coordinator to its end. Throws one clear line when it cannot go on; nothing is polled before that is sure. */
 export async function runCoordinator(
@@ -43,6 +48,8 @@ export async function runCoordinator(
     const source = `/rollcall/${config.name}`;
     const store = await openStore(`sqlite:${config.store.path}`, { source, clock, log, replayed });
     opened.push(store.close);
+    const mounted = (await deps.mount?.()) ?? null;
+    if (mounted !== null) opened.push(mounted.close);
     const client = openAgentClient(AGENT_CLIENT, { clock, file, log });
     opened.push(client.close);
     const coordinator = await openCoordinator(
@@ -66,16 +73,20 @@ export async function runCoordinator(
       certificates: config.tls?.clientAuth === true,
     });
     const tls = await readTls(config.tls, file);
-    const app = coordinatorApp(view, { access, clock, callerOf });
-    const server = await listen({ app, addr: config.httpAddr, tls, clock });
+    const app = coordinatorApp(view, { access, clock, callerOf, mounted });
+    const most = mounted === null ? {} : { mostConnections: MOUNTED_CONNECTIONS };
+    const server = await listen({ app, addr: config.httpAddr, tls, clock, ...most });
     opened.push(() => server.close(GRACE_MS));
+    if (mounted !== null) opened.push(mounted.end);
     const address = formatAddress({ ...config.httpAddr, port: server.port });
     log.info({ address, store: config.store.path, clusters: view.clusters().length }, "listening");
-    await runAll(signal, [
+    const whole = mounted === null ? signal : AbortSignal.any([signal, mounted.broken]);
+    await runAll(whole, [
       coordinator.run,
       (until) => renewTls(config.tls, tls, server, { file, clock, log }, until),
       ...(watched === null ? [] : [(until: AbortSignal) => watchSettings(watched, until)]),
     ]);
+    if (mounted?.broken.aborted) throw mounted.broken.reason;
   } finally {
     ending.abort();
     await opened.close();

@@ -13,15 +13,17 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import { getPath } from "hono/utils/url";
 import type { Clock } from "../lib/clock.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
+import type { Metric } from "../lib/metrics.ts";
 import { openAccess, type Token } from "./access.ts";
 import type { Contents } from "./durable.ts";
 import { createHolds, type Holds } from "./hold.ts";
 import { addLegacy } from "./legacy.ts";
 import { idFromPath } from "./names.ts";
-import { addOperations } from "./operations.ts";
+import { addOperations, metricsOf } from "./operations.ts";
 import type { Entry, Registers, Written } from "./registers.ts";
 import * as wire from "./wire.ts";
 
@@ -42,11 +44,17 @@ export type AppOptions = Contents & {
   readonly leased?: () => void;
   readonly created?: () => void;
   readonly version?: string;
+  /** Where its paths begin, as `/discovery`, in another's server. Empty: at the root. */
+  readonly base?: string;
 };
 
-/** The application, and the long polls it holds; close those first when the server ends. */
-export function createApp(options: AppOptions, deps: Deps): { app: Hono; holds: Holds } {
-  const app = new Hono();
+/** The application, what is told of it, and the long polls it holds; close those first when the server ends. */
+export type App = { readonly app: Hono; readonly holds: Holds; readonly metrics: () => readonly Metric[] };
+
+/** The application. Everything in it sees the path below `base`. */
+export function createApp(options: AppOptions, deps: Deps): App {
+  const { base = "" } = options;
+  const app = new Hono({ getPath: (request) => getPath(request).slice(base.length) || "/" });
   const holds = createHolds(options.registers, deps);
   const counts = new Map<number, number>();
   app.use(async (c, next) => {
@@ -65,7 +73,8 @@ export function createApp(options: AppOptions, deps: Deps): { app: Hono; holds: 
   app.use(openAccess(options.token, options.certified ?? false, options.lists));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   app.use(bodyLimit({ maxSize: wire.BODY_BYTES, onError: tooLarge }));
-  addOperations(app, { ...options, counts, stopping: () => holds.closed });
+  const operations = { ...options, counts, stopping: () => holds.closed };
+  addOperations(app, operations);
   addLegacy(app, { ...options, ...deps });
   addRegisters(app, options.registers, holds);
   addMembers(app, options, deps);
@@ -76,7 +85,7 @@ export function createApp(options: AppOptions, deps: Deps): { app: Hono; holds: 
     deps.log.error({ error: reason(error), method: c.req.method, path: c.req.path }, "request failed");
     return wire.refuse(c, new RollcallError("internal", "the request failed"));
   });
-  return { app, holds };
+  return { app, holds, metrics: () => metricsOf(operations) };
 }
 
 function addRegisters(app: Hono, registers: Registers, holds: Holds): void {

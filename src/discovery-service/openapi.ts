@@ -43,12 +43,6 @@ const paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
 
 /** The document. */
 export function openapi(version: string): Schema {
-  const entries = Object.entries(paths).map(([path, operations]) => [
-    path,
-    Object.fromEntries(
-      Object.entries(operations).map(([method, one]) => [method, operation(path, method, one)]),
-    ),
-  ]);
   return {
     openapi: "3.1.0",
     info: {
@@ -57,9 +51,20 @@ export function openapi(version: string): Schema {
       description:
         "In a path an id has `~` for `/`. Errors are {error: text} on `/` and `/{id}`, and {error: {code, message, hint}} elsewhere.",
     },
-    paths: Object.fromEntries(entries),
+    paths: pathsBelow(""),
     components: { securitySchemes: { bearer: { type: "http", scheme: "bearer" } } },
   };
+}
+
+/** The paths of the document as they are below `base`, for the document of a server that serves others too. */
+export function pathsBelow(base: string): Readonly<Record<string, Schema>> {
+  const entries = Object.entries(paths).map(([path, operations]) => [
+    base !== "" && path === "/" ? base : base + path,
+    Object.fromEntries(
+      Object.entries(operations).map(([method, one]) => [method, operation(path, method, one)]),
+    ),
+  ]);
+  return Object.fromEntries(entries);
 }
 
 function operation(path: string, method: string, [summary, success, refusals, body]: Operation): Schema {

@@ -1,6 +1,6 @@
 /** What those who run the service ask: whether it lives, whether it is ready, and how much it holds. */
 import type { Hono } from "hono";
-import { gauge, metricsPage } from "../lib/metrics.ts";
+import { gauge, type Metric, metricsPage } from "../lib/metrics.ts";
 import type { Contents } from "./durable.ts";
 import { openapi } from "./openapi.ts";
 
@@ -18,14 +18,17 @@ export function addOperations(app: Hono, operations: Operations): void {
   app.get("/readyz", (c) => (operations.stopping() ? c.text("stopping", 503) : c.text("ok")));
   app.get("/openapi.json", (c) => c.json(openapi(operations.version ?? "")));
   app.get("/metrics", (c) =>
-    c.body(metricsOf(operations), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
+    c.body(metricsPage(metricsOf(operations)), 200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+    }),
   );
 }
 
-function metricsOf({ registers, lists, counts, version = "" }: Operations): string {
+/** How much is held, and what was answered. */
+export function metricsOf({ registers, lists, counts, version = "" }: Operations): readonly Metric[] {
   const held = registers.size();
   const listed = lists.size();
-  return metricsPage([
+  return [
     gauge("discovery_service_info", "The Discovery Service; always 1.", 1, { version }),
     gauge("discovery_service_ids", "Ids that hold registers or members.", held.ids),
     gauge("discovery_service_bytes", "What registers and members hold, with their names.", held.bytes),
@@ -38,5 +41,5 @@ function metricsOf({ registers, lists, counts, version = "" }: Operations): stri
       type: "counter",
       values: [...counts].map(([status, value]) => ({ labels: { status: String(status) }, value })),
     },
-  ]);
+  ];
 }

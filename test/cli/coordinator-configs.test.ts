@@ -54,6 +54,7 @@ describe("a coordinator's configuration", () => {
       tokenForReads: false,
       insecure: false,
       retain: { ms: 30 * 24 * 3_600_000, events: 1_000_000 },
+      discoveryService: null,
       log: { level: "info", format: "json" },
     });
   });
@@ -70,6 +71,17 @@ describe("a coordinator's configuration", () => {
       tokenForReads: true,
       retain: { ms: 3_600_000, events: 1_000 },
     });
+  });
+
+  it("has a Discovery Service with a file beside its own when it is told to", async () => {
+    const flags = "-discovery-service -store=sqlite:/var/r.db -forget-unused=2h";
+    expect((await configOf(flags)).discoveryService).toEqual({
+      base: "/discovery",
+      store: { kind: "sqlite", path: "/var/r-discovery.db" },
+      unusedMs: 7_200_000,
+    });
+    const usual = (await configOf("-discovery-service")).discoveryService;
+    expect(usual?.store.path).toBe("rollcall-discovery.db");
   });
 
   it("has its own address and meaning where an agent has a flag of the same name", async () => {

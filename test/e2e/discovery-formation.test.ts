@@ -1,12 +1,12 @@
 /** Agents that form one cluster through a Discovery Service that is killed in the middle and started again. */
 import { afterEach, describe, expect, it } from "vitest";
 import { type Agent, startAgent } from "../support/agents.ts";
-import { type DiscoveryService, startDiscoveryService } from "../support/discovery-services.ts";
+import { type DiscoveryService, PLACES, startDiscoveryService } from "../support/discovery-services.ts";
 import { withoutLeaks } from "../support/servers/index.ts";
 import { until } from "../support/wait.ts";
 import { freshKey } from "./stores.ts";
 
-describe("three agents and a Discovery Service", () =>
+describe.each(PLACES)("three agents and a Discovery Service, $place", ({ place }) =>
   withoutLeaks(() => {
     let service: DiscoveryService | null = null;
     const agents: Agent[] = [];
@@ -28,7 +28,7 @@ describe("three agents and a Discovery Service", () =>
     };
 
     it("form one cluster over a kill -9 before the last of them comes, and keep it over another", async () => {
-      service = await startDiscoveryService(["-log-level=error"]);
+      service = await startDiscoveryService(["-log-level=error"], { place });
       const one = service;
       const key = freshKey();
       const path = key.replaceAll("/", "~");
@@ -52,4 +52,5 @@ describe("three agents and a Discovery Service", () =>
       expect([late.kind, late.genesis_id]).toEqual(["join", outcomes[0]?.genesis_id]);
       expect(first.every((agent) => agent.process().exit() === null)).toBe(true);
     }, 120_000);
-  }));
+  }),
+);

@@ -7,12 +7,23 @@ import { type Exit, type Process, start } from "./processes.ts";
 import { tempDir } from "./temp.ts";
 import { until } from "./wait.ts";
 
+/** Where a service runs: by itself, or in a coordinator below a path, where callers only have another base. */
+export const PLACES = [{ place: "alone" }, { place: "coordinator" }] as const;
+
+export type ServiceOptions = {
+  /** `alone`: `rollcall discovery`; `coordinator`: `rollcall coordinator -discovery-service`. */
+  readonly place?: (typeof PLACES)[number]["place"];
+  /** How to ask it when it serves TLS; undefined: plain HTTP. */
+  readonly tls?: RequestOptions["tls"];
+};
+
 export type DiscoveryService = {
+  /** Where its paths begin. */
   readonly url: string;
   /** `host:port`. */
   readonly addr: string;
   readonly port: number;
-  /** The path of its database. */
+  /** The path of the database that its process was given. */
   readonly store: string;
   process(): Process;
   ask(path: string, options?: RequestOptions): Promise<Reply>;
@@ -23,22 +34,28 @@ export type DiscoveryService = {
 };
 
 /** Starts one, with flags beside -http-addr and -store; resolves when it is ready. Throws with what it said when it ends instead. */
-export async function startDiscoveryService(args: readonly string[] = []): Promise<DiscoveryService> {
+export async function startDiscoveryService(
+  args: readonly string[] = [],
+  { place = "alone", tls }: ServiceOptions = {},
+): Promise<DiscoveryService> {
   const address = await loopbackAddress();
   const port = await freePort(address);
   const addr = `${address}:${port}`;
-  const url = `http://${addr}`;
+  const alone = place === "alone";
+  const url = `${tls ? "https" : "http"}://${addr}${alone ? "" : "/discovery"}`;
+  const command = alone ? ["discovery"] : ["coordinator", "-discovery-service"];
+  const secured = tls ? { tls } : {};
   const store = join(tempDir("discovery"), "discovery.db");
   let child: Process;
   const restart = async () => {
     child = await start({
-      name: "rollcall discovery",
+      name: `rollcall ${command[0]}`,
       program: process.execPath,
-      args: [PROGRAM, "discovery", "-http-addr", addr, "-store", `sqlite:${store}`, ...args],
+      args: [PROGRAM, ...command, "-http-addr", addr, "-store", `sqlite:${store}`, ...args],
       env: { NODE_EXTRA_CA_CERTS: undefined },
     });
     const ready = () =>
-      request(`${url}/readyz`).then(
+      request(`${url}/readyz`, secured).then(
         ({ status }) => status === 200,
         () => false,
       );
@@ -52,7 +69,7 @@ export async function startDiscoveryService(args: readonly string[] = []): Promi
   return {
     ...{ url, addr, port, store, restart },
     process: () => child,
-    ask: (path, options) => request(`${url}${path}`, options),
+    ask: (path, options) => request(`${url}${path}`, { ...secured, ...options }),
     kill: () => child.kill(),
     stop: () => child.stop(),
   };
