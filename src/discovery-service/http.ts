@@ -25,6 +25,7 @@ import { addLegacy } from "./legacy.ts";
 import { idFromPath } from "./names.ts";
 import { addOperations, metricsOf } from "./operations.ts";
 import type { Entry, Registers, Written } from "./registers.ts";
+import { openSeats, type Seats } from "./seats.ts";
 import * as wire from "./wire.ts";
 
 /** What the service is given: time, chance, and where its own failures are told. */
@@ -75,9 +76,10 @@ export function createApp(options: AppOptions, deps: Deps): App {
   app.use(bodyLimit({ maxSize: wire.BODY_BYTES, onError: tooLarge }));
   const operations = { ...options, counts, stopping: () => holds.closed };
   addOperations(app, operations);
-  addLegacy(app, { ...options, ...deps });
+  const seats = openSeats(options);
+  addLegacy(app, { ...options, ...deps, seats });
   addRegisters(app, options.registers, holds);
-  addMembers(app, options, deps);
+  addMembers(app, { ...options, seats }, deps);
   addViews(app, options.registers, holds);
   app.notFound((c) => wire.refuse(c, new RollcallError("unknown_path", "there is nothing at this path")));
   app.onError((error, c) => {
@@ -116,13 +118,16 @@ function addRegisters(app: Hono, registers: Registers, holds: Holds): void {
   });
 }
 
-function addMembers(app: Hono, { registers, leased }: AppOptions, { clock }: Deps): void {
+type Membership = Pick<AppOptions, "registers" | "leased"> & { readonly seats: Seats };
+
+function addMembers(app: Hono, { registers, leased, seats }: Membership, { clock }: Deps): void {
   const path = "/:id/members/:node";
   app.put(path, async (c) => {
     const at = memberOf(c);
     const ttlMs = wire.ttlOf(c);
     const record = await wire.textOf(c);
     const incarnation = wire.incarnationOf(record, at.nodeId);
+    seats.member(at.id, record, clock.now());
     const announced = registers.announce({ ...at, incarnation, record, ttlMs }, clock.now());
     if (announced.kind === "taken") {
       const error = new RollcallError("taken", "another incarnation holds this node id");

@@ -17,7 +17,7 @@ export type List = {
   readonly createdMs: number;
   /** When somebody last asked for it, up to an hour ago. */
   readonly usedMs: number;
-  /** For how many nodes it is; null: nobody said. */
+  /** For how many voters it is; null: nobody said. */
   readonly size: number | null;
   /** SHA-256 of the token that its callers must show; null: the id is enough. */
   readonly tokenHash: string | null;

@@ -17,6 +17,7 @@ import { hashOf } from "./access.ts";
 import type { List } from "./keep.ts";
 import type { Lists } from "./lists.ts";
 import { idFromPath } from "./names.ts";
+import type { Seats } from "./seats.ts";
 import * as wire from "./wire.ts";
 
 /** What an id is created with. A token is sent by whoever creates it, so that no answer holds a secret. */
@@ -34,13 +35,14 @@ export const Node = z.looseObject({ addr: z.string().min(1) });
 /** What the paths need. `created` is called after each new id. */
 export type Legacy = {
   readonly lists: Lists;
+  readonly seats: Seats;
   readonly created?: () => void;
-  readonly clock: Pick<Clock, "wall">;
+  readonly clock: Pick<Clock, "now" | "wall">;
   readonly uuid: () => string;
 };
 
 /** Adds the legacy paths. */
-export function addLegacy(app: Hono, { lists, created, clock, uuid }: Legacy): void {
+export function addLegacy(app: Hono, { lists, seats, created, clock, uuid }: Legacy): void {
   app.post("/", async (c) => {
     const { size = null, token } = wishIn(await wire.textOf(c));
     const id = uuid();
@@ -59,7 +61,9 @@ export function addLegacy(app: Hono, { lists, created, clock, uuid }: Legacy): v
     const id = idOf(c);
     const text = await wire.textOf(c);
     lists.get(id);
-    c.header("rollcall-position", String(lists.register(id, addrIn(text))));
+    const addr = addrIn(text);
+    seats.node(id, addr, clock.now());
+    c.header("rollcall-position", String(lists.register(id, addr)));
     lists.use(id, clock.wall());
     return answer(c, id, lists.get(id));
   });

@@ -20,7 +20,7 @@ export interface Lists {
   create(id: string, wish: Pick<List, "size" | "tokenHash">, nowMs: number): List;
   find(id: string): List | null;
   get(id: string): List;
-  /** Enters an address at the end, once, and gives its position. Throws `bad_address`, `id_full` or `store_full`. */
+  /** Enters an address at the end, once, and gives its position. Throws `bad_address` or `store_full`. */
   register(id: string, addr: string): number;
   /** Takes an address out; one that is not there is out already. */
   remove(id: string, addr: string): void;
@@ -112,10 +112,6 @@ function checkRoom(list: List, addr: string, limits: ListLimits): void {
   if (addr.length > limits.addrLength || !/^[\x21-\x7e]+$/.test(addr))
     throw new RollcallError("bad_address", "this cannot be a node's address", {
       hint: `it has 1 to ${limits.addrLength} printable ASCII characters and no space`,
-    });
-  if (list.size !== null && list.nodes.size >= list.size)
-    throw new RollcallError("id_full", `this id is for ${list.size} nodes, and all have registered`, {
-      hint: "remove one that is gone with DELETE, or create another id",
     });
   if (list.nodes.size >= limits.nodesPerId) throw full(`${limits.nodesPerId} nodes in one id`);
 }

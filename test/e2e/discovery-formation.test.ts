@@ -15,12 +15,12 @@ describe.each(PLACES)("three agents and a Discovery Service, $place", ({ place }
       await service?.stop();
     });
 
-    const join = async (id: string, key: string) => {
+    const join = async (id: string, key: string, more: readonly string[] = []) => {
       const args = [
         `-disco-mode=disco`,
         `-disco-url=${service?.url}`,
         `-disco-id=${key}`,
-        ...["-bootstrap-expect=3", "-log-level=error"],
+        ...["-bootstrap-expect=3", "-log-level=error", ...more],
       ];
       const agent = await startAgent({ id, args });
       agents.push(agent);
@@ -51,6 +51,26 @@ describe.each(PLACES)("three agents and a Discovery Service, $place", ({ place }
       const late = await (await join("d", key)).settled(30_000);
       expect([late.kind, late.genesis_id]).toEqual(["join", outcomes[0]?.genesis_id]);
       expect(first.every((agent) => agent.process().exit() === null)).toBe(true);
+    }, 120_000);
+
+    it("take no voter beyond the size of their id, which says so, and one that does not vote", async () => {
+      service = await startDiscoveryService(["-log-level=error"], { place });
+      const created = await service.ask("/", { method: "POST", body: '{"size":3}' });
+      const id = String((JSON.parse(created.body) as { disco_id: string }).disco_id);
+      const three = await Promise.all(["a", "b", "c"].map((name) => join(name, id)));
+      const genesis = (await Promise.all(three.map((agent) => agent.settled(30_000))))[0]?.genesis_id;
+      const fourth = await join("d", id);
+      const why = "409, this id is for 3 voters, and all have registered";
+      await until(async () => JSON.stringify(await fourth.explain()).includes(why), {
+        deadlineMs: 10_000,
+        what: "the fourth voter to say that it is one too many",
+      });
+      expect(await fourth.outcome()).toBeNull();
+      const reader = await (await join("e", id, ["-non-voter"])).settled(30_000);
+      expect([reader.kind, reader.genesis_id]).toEqual(["join", genesis]);
+      // The place of one that leaves is free.
+      await three[2]?.stop();
+      expect((await fourth.settled(30_000)).genesis_id).toBe(genesis);
     }, 120_000);
   }),
 );

@@ -87,7 +87,7 @@ describe.each(PLACES)("the lines of rqlite's documentation, $place", ({ place })
         409,
         {
           error:
-            "this id is for 2 nodes, and all have registered; remove one that is gone with DELETE, or create another id",
+            "this id is for 2 voters, and all have registered; remove one that is gone with DELETE, or create another id",
         },
       ]);
       expect((await service.ask(`/${id}`, post({ addr: "b:1" }))).headers["rollcall-position"]).toBe("2");

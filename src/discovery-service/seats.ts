@@ -1,0 +1,75 @@
+/**
+ * The size that an id was created with, over both ways in which a node comes: by its address (the legacy API, where
+ * everybody votes) and as a leased member. Synchronous: who is counted and who is let in are one moment.
+ */
+import * as z from "zod";
+import { RollcallError } from "../lib/errors.ts";
+import type { Contents } from "./durable.ts";
+
+/** What counts of a member. One that does not say whether it votes does. */
+const Counted = z.looseObject({
+  id: z.string(),
+  voter: z.boolean().catch(true),
+  api_addr: z.string().catch(""),
+});
+type Counted = z.infer<typeof Counted>;
+
+/** The places of each id. Both throw `id_full` when this would be one voter more than the id is for. */
+export interface Seats {
+  /** Before a node registers by this address. */
+  node(id: string, addr: string, nowMs: number): void;
+  /** Before a member is entered with this record. */
+  member(id: string, record: string, nowMs: number): void;
+}
+
+/** The places as the contents are at each call. */
+export function openSeats({ lists, registers }: Pick<Contents, "lists" | "registers">): Seats {
+  const check = (id: string, nowMs: number, next: typeof taken, hint: string) => {
+    const list = lists.find(id);
+    if (list === null || list.size === null) return;
+    registers.expire(nowMs);
+    const nodes = [...list.nodes.keys()];
+    const members = registers.view(id).members.map(countedIn);
+    const after = next(nodes, members);
+    // Who is there already is never refused.
+    if (after <= list.size || after <= taken(nodes, members)) return;
+    throw new RollcallError("id_full", `this id is for ${list.size} voters, and all have registered`, {
+      hint,
+    });
+  };
+  return {
+    node(id, addr, nowMs) {
+      const hint = "remove one that is gone with DELETE, or create another id";
+      check(id, nowMs, (nodes, members) => taken([...new Set([...nodes, addr])], members), hint);
+    },
+    member(id, record, nowMs) {
+      const own = countedIn(record);
+      const hint = "wait until the entry of one that is gone ends, come without a vote, or create another id";
+      const others = (members: readonly Counted[]) => members.filter((one) => one.id !== own.id);
+      check(id, nowMs, (nodes, members) => taken(nodes, [...others(members), own]), hint);
+    },
+  };
+}
+
+/**
+ * How many places are taken. A member and an address are the same node when the member's `api_addr` is that address:
+ * both are where the database's clients connect. Members are told apart by their node ids, whatever they say of addresses.
+ */
+function taken(nodes: readonly string[], members: readonly Counted[]): number {
+  const addresses = new Set(nodes.map(bare));
+  const apart = members.filter(({ voter, api_addr }) => voter && !addresses.has(bare(api_addr)));
+  return nodes.length + apart.length;
+}
+
+/** An address as both write it: legacy clients with a scheme, members with or without one. */
+function bare(address: string): string {
+  return address
+    .replace(/^https?:\/\//i, "")
+    .replace(/\/+$/, "")
+    .toLowerCase();
+}
+
+/** Records were checked when they came. */
+function countedIn(record: string): Counted {
+  return Counted.parse(JSON.parse(record));
+}
