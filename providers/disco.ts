@@ -182,12 +182,17 @@ function says(answer: Answer, status: number, code: string): boolean {
 }
 
 /**
- * The error of an answer that the question does not allow. 401 and 403: we lack the token. 429 and 5xx pass by
+ * The error of an answer that the question does not allow. 401 and 403: we lack the token, or a certificate. 429 and 5xx pass by
  * themselves. Anything else is a mistake, of ours or of what stands between; redirects are not followed.
  */
-function unexpected(doing: string, { status, body }: Answer, { where }: Connection): RollcallError {
+function unexpected(doing: string, answer: Answer, { where }: Connection): RollcallError {
+  const { status, body } = answer;
   if (status === 401 || status === 403) {
-    return denied(doing, `${status}`, `the Discovery Service (${where}) wants its token in token_file`);
+    const uncertified = says(answer, 401, "certificate_required");
+    const wish = uncertified
+      ? "a certificate that it trusts, in cert_file and key_file"
+      : "its token in token_file";
+    return denied(doing, `${status}`, `the Discovery Service (${where}) wants ${wish}`);
   }
   const said = decode(Body.error, body);
   const text = said.ok ? oneLine(said.value.error.message) : "not the answer of a Discovery Service";

@@ -4,6 +4,7 @@ import * as https from "node:https";
 import type { ProviderContext } from "../../src/core/provider.ts";
 import { codeOf, RollcallError, reason } from "../../src/lib/errors.ts";
 import { aborted, closed, inWords, timedOut, unreachable } from "../failure.ts";
+import { readPems } from "../tls.ts";
 import type { Config } from "./config.ts";
 
 /** The service keeps its largest answer, a view, below this. */
@@ -86,11 +87,18 @@ export function createConnection(config: Config, context: ProviderContext): Conn
   };
 }
 
-/** The token and the CA, from files that are read again when they change. An empty token file is none. */
+/** The token, the CA and our certificate, from files that are read again when they change. An empty token file is none. */
 async function readSecrets(config: Config, { file }: ProviderContext) {
   const kept = config.token_file === undefined ? "" : (await file(config.token_file)).trim();
-  const ca = config.ca_file === undefined ? {} : { ca: await file(config.ca_file) };
-  return { token: kept || config.token || null, ...ca };
+  const { ca, cert, key } = await readPems(
+    { caFile: config.ca_file, certFile: config.cert_file, keyFile: config.key_file },
+    file,
+  );
+  return {
+    token: kept || config.token || null,
+    ...(ca === null ? {} : { ca }),
+    ...(cert === null || key === null ? {} : { cert, key }),
+  };
 }
 
 function failure(doing: string, error: unknown, { timeout, where }: { timeout: number; where: string }) {

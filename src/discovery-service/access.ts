@@ -22,7 +22,10 @@ export function openAccess(token: Token, certified: boolean, lists: Pick<Lists, 
   return async (c: Context, next: Next) => {
     if (OPEN.includes(c.req.path)) return next();
     if (certified && !callerOf(c.env).certified)
-      return wire.refuse(c, new RollcallError("unauthorized", "the client certificate is missing or wrong"));
+      return wire.refuse(
+        c,
+        new RollcallError("certificate_required", "the client certificate is missing or wrong"),
+      );
     const service = typeof token === "function" ? await token() : token;
     const own = ownOf(c, lists);
     const wanted = [service === null ? null : hashOf(service), own].filter((hash) => hash !== null);

@@ -21,6 +21,7 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   bad_lease: 400,
   bad_address: 400,
   unauthorized: 401,
+  certificate_required: 401,
   unknown_path: 404,
   id_absent: 404,
   register_absent: 404,

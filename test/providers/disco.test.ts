@@ -107,6 +107,8 @@ describe("the configuration", () => {
     ["an upper-case id", { url: "http://a", id: "A" }],
     ["no time", { url: "http://a", timeout: "0s" }],
     ["nanoseconds for milliseconds", { url: "http://a", timeout: 5000 }],
+    ["a certificate without its key", { url: "https://a", cert_file: "c.pem" }],
+    ["a key without its certificate", { url: "https://a", key_file: "c.key" }],
   ])("refuses %s", (_, config) => {
     expect(Config.safeParse(config).success).toBe(false);
   });

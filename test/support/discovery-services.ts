@@ -13,6 +13,8 @@ export const PLACES = [{ place: "alone" }, { place: "coordinator" }] as const;
 export type ServiceOptions = {
   /** `alone`: `rollcall discovery`; `coordinator`: `rollcall coordinator -discovery-service`. */
   readonly place?: (typeof PLACES)[number]["place"];
+  /** Where it listens, if not at an address of its own. */
+  readonly address?: string;
   /** How to ask it when it serves TLS; undefined: plain HTTP. */
   readonly tls?: RequestOptions["tls"];
 };
@@ -36,9 +38,9 @@ export type DiscoveryService = {
 /** Starts one, with flags beside -http-addr and -store; resolves when it is ready. Throws with what it said when it ends instead. */
 export async function startDiscoveryService(
   args: readonly string[] = [],
-  { place = "alone", tls }: ServiceOptions = {},
+  { place = "alone", tls, ...options }: ServiceOptions = {},
 ): Promise<DiscoveryService> {
-  const address = await loopbackAddress();
+  const address = options.address ?? (await loopbackAddress());
   const port = await freePort(address);
   const addr = `${address}:${port}`;
   const alone = place === "alone";
