@@ -2,7 +2,7 @@
  * How long agents take to agree in each mode, beside rqlite's own way to form a cluster there: in turns, a new cluster
  * a run. Agents are timed from the last process's start, and from the last one's listening socket, until every agent
  * has its outcome; rqlited, alone and driven by agents, from the last start until every node's /readyz is green.
- * Run: npm run bench:formation [-- RUNS --modes static,dns,dns-srv,consul-kv,etcd-kv]
+ * Run: npm run bench:formation [-- RUNS --modes static,file,http,dns,dns-srv,consul-service,consul-kv,etcd-kv,disco]
  */
 import { connect } from "node:net";
 import { loadavg } from "node:os";
@@ -141,7 +141,8 @@ async function openContests(): Promise<readonly Contest[]> {
   const records = srv === null ? null : { name: "dns-srv", way: srv };
   const contest = async (name: ModeName): Promise<Contest> => {
     const mode = await openMode(name);
-    if (name === "static") return { mode, counts: [3, 5], native: join, most: WITHOUT_STORE };
+    if (["static", "file", "http", "disco"].includes(name))
+      return { mode, counts: [3, 5], native: join, most: WITHOUT_STORE };
     if (name !== "consul-kv" && name !== "etcd-kv")
       return { mode, counts: [3, 5], native: records, most: WITHOUT_STORE };
     // rqlite's own flags for a store are those of the agents.

@@ -28,10 +28,47 @@ function formsOne(name: ModeName): void {
 describe("formation by a list", () => withoutLeaks(() => formsOne("static")));
 describeWith("knotd", "formation by DNS SRV", () => formsOne("dns-srv"));
 
+/** Each formation, agents struck and not, one outage to three. */
+const OUTAGES = [7, 40, 182, 181, 169, 44, 164, 190, 16, 184];
+
+describe("formation through a Discovery Service that is killed", () =>
+  withoutLeaks(() => {
+    it("makes one cluster each time", LONG, async () => {
+      const seeds = [...OUTAGES];
+      let all = 0;
+      // Two at once, each with a service of its own: they wait more than they work.
+      await Promise.all([lane(), lane()]);
+      // Four of the outages are planned for when no process can have started yet.
+      expect(all).toBeGreaterThanOrEqual(4);
+      async function lane(): Promise<void> {
+        const mode = await openMode("disco");
+        try {
+          for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
+            const formed = await form(planOf(seed, { outages: true }), mode, "stand-in");
+            const { doubles, unsettled, met } = formed;
+            all += met;
+            expect([doubles, unsettled]).toEqual([[], null]);
+          }
+        } finally {
+          await mode.end();
+        }
+      }
+    });
+  }));
+
 describe("a plan", () => {
   it("is the same for the same seed, and another for most others", () => {
     expect(planOf(7)).toEqual(planOf(7));
     expect(new Set(Array.from({ length: 50 }, (_, seed) => planText(planOf(seed)).slice(8))).size).toBe(50);
+  });
+
+  it("is the same with outages, and has some", () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const { outages, ...rest } = planOf(seed, { outages: true });
+      expect({ ...rest, outages: [] }).toEqual(planOf(seed));
+      expect(outages.length).toBeGreaterThan(0);
+      expect(outages.map(({ atMs }) => atMs)).toEqual(outages.map(({ atMs }) => atMs).sort((a, b) => a - b));
+    }
   });
 
   it("has no more agents than may vote without a store", () => {

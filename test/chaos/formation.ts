@@ -1,5 +1,6 @@
 /**
- * One formation of real agents while one of them is killed, restarted or held, and what it came to. Beside each agent
+ * One formation of real agents while one of them is killed, restarted or held, or what they agree through is killed,
+ * and what it came to. Beside each agent
  * runs a stand-in for a database, which notes every start that it is given, or a real rqlited.
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -26,8 +27,10 @@ export type Formed = {
   readonly doubles: readonly string[];
   /** Who had not settled in time, in the agents' own words; null: all had. */
   readonly unsettled: string | null;
-  /** From the last start or SIGCONT of any agent until all had settled, 0 where they had before; null: they had not. */
+  /** From the last start or SIGCONT of any agent, or the end of the last outage, until all had settled, 0 where they had before; null: they had not. */
   readonly settledMs: number | null;
+  /** Outages that began before every agent had its outcome. */
+  readonly met: number;
 };
 
 type Body = {
@@ -56,7 +59,13 @@ export async function form(plan: Plan, mode: Mode, beside: Beside): Promise<Form
   const outcomes = new Map<string, Outcome[]>();
   const watches: Promise<void>[] = [];
   try {
-    const ready = await Promise.all(
+    const began = performance.now();
+    const forming = () => {
+      const settled = [...outcomes.values()].filter((seen) => seen.length > 0);
+      return settled.length < plan.startsMs.length;
+    };
+    const outages = strikeStore(plan, mode, began, forming);
+    const starts = Promise.all(
       plan.startsMs.map(async (ms, i) => {
         await sleep(ms);
         const body = await startBody(`n${i}`, spots[i] ?? fail(), flags, plan, beside);
@@ -70,7 +79,8 @@ export async function form(plan: Plan, mode: Mode, beside: Beside): Promise<Form
         return performance.now();
       }),
     );
-    const lastAt = Math.max(...ready);
+    const [ready, { overAt, met }] = await Promise.all([starts, outages]);
+    const lastAt = Math.max(...ready, overAt);
     const settled = await settle(bodies, lastAt);
     const apart = typeof settled === "number" && beside === "rqlite" ? await splitsIn(bodies) : [];
     over.abort();
@@ -80,6 +90,7 @@ export async function form(plan: Plan, mode: Mode, beside: Beside): Promise<Form
     const told = (what: string) => `${planText(plan)}: ${what}`;
     return {
       plan,
+      met,
       doubles: [...violationsIn(plan, traces), ...apart].map(told),
       ...(typeof settled === "number"
         ? { unsettled: null, settledMs: settled }
@@ -134,6 +145,18 @@ async function startBody(
       endStandIns(data);
     },
   };
+}
+
+/** All outages: when the last one was over, and how many the cluster met while it formed. */
+async function strikeStore({ outages }: Plan, mode: Mode, began: number, forming: () => boolean) {
+  let met = 0;
+  for (const { atMs, forMs } of outages) {
+    if (mode.outage === undefined) throw new Error(`nothing of ${mode.name} can be killed`);
+    await sleep(Math.max(0, began + atMs - performance.now()));
+    if (forming()) met += 1;
+    await mode.outage(forMs);
+  }
+  return { overAt: outages.length === 0 ? began : performance.now(), met };
 }
 
 async function strike(agent: Agent, { kind, afterMs, forMs }: Blow): Promise<void> {

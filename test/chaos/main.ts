@@ -1,7 +1,7 @@
 /**
  * `npm run chaos -- formation --runs N --mode M,M`: N formations of real agents a mode, one of them killed, restarted
  * or held in most, on real stores and name servers. `--seconds T` instead of a number runs as many as T seconds give
- * each mode; `--seed S` repeats plans; `--db rqlite` puts a real rqlited beside each agent. Exits with 1 after a
+ * each mode; `--seed S` repeats plans; `--outages` kills what they agree through too (mode disco); `--db rqlite` puts a real rqlited beside each agent. Exits with 1 after a
  * violation. Needs the bundle (`npm run build`).
  */
 import { loadavg } from "node:os";
@@ -20,6 +20,7 @@ const { values, positionals } = parseArgs({
     mode: { type: "string", default: MODES.join() },
     seed: { type: "string" },
     db: { type: "string", default: "none" },
+    outages: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -34,16 +35,17 @@ const lastMs = Number(values.seconds ?? Infinity) * 1_000;
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const command = (mode: ModeName, seed: number) =>
-  `npm run chaos -- formation --mode ${mode} --seed ${seed} --runs 1${beside === "rqlite" ? " --db rqlite" : ""}`;
+  `npm run chaos -- formation --mode ${mode} --seed ${seed} --runs 1${values.outages ? " --outages" : ""}${beside === "rqlite" ? " --db rqlite" : ""}`;
 
 if (
   positionals.join() !== "formation" ||
   modes.length < names.length ||
+  (values.outages && values.mode !== "disco") ||
   !["none", "rqlite"].includes(values.db) ||
   Number.isNaN(first + most + lastMs)
 ) {
   print(
-    `usage: npm run chaos -- formation [--runs N | --seconds T] [--mode ${MODES.join()}] [--seed S] [--db rqlite]`,
+    `usage: npm run chaos -- formation [--runs N | --seconds T] [--mode ${MODES.join()}] [--seed S] [--outages, in mode disco] [--db rqlite]`,
   );
   process.exitCode = 2;
 } else {
@@ -60,7 +62,7 @@ async function formations(name: ModeName): Promise<number> {
   const began = performance.now();
   try {
     while (done.length < most && performance.now() - began < lastMs) {
-      const formed = await form(planOf(first + done.length), mode, beside);
+      const formed = await form(planOf(first + done.length, values), mode, beside);
       done.push(formed);
       for (const what of wrongIn(formed)) print(`VIOLATION: ${what}\n  ${command(name, formed.plan.seed)}`);
       if (values.verbose) print(`${name} seed ${formed.plan.seed}: ${formed.settledMs?.toFixed(0)} ms`);
@@ -82,11 +84,16 @@ function line(name: ModeName, done: readonly Formed[], seconds: number): string 
   const p = (q: number, some: readonly Formed[]) => `p${q * 100} ${quantile(times(some), q).toFixed(0)}`;
   const unsettled = done.filter((formed) => formed.unsettled !== null).length;
   const doubles = done.filter((formed) => formed.doubles.length > 0).length;
-  const calm = done.filter(({ plan }) => plan.blow === null);
+  const calm = done.filter(({ plan }) => plan.blow === null && plan.outages.length === 0);
+  const outages = done.reduce((sum, { plan }) => sum + plan.outages.length, 0);
+  const met = done.reduce((sum, formed) => sum + formed.met, 0);
   return [
     `${name}: ${done.length} formations in ${seconds.toFixed(0)} s, ${doubles} double clusters, ${unsettled} unsettled`,
     `${p(0.5, done)}, ${p(0.99, done)} ms from the last start to all settled`,
-    `${calm.length} of them undisturbed: ${p(0.5, calm)}, ${p(0.99, calm)} ms`,
+    ...(outages === 0 ? [] : [`${outages} outages, ${met} of them while a cluster formed`]),
+    ...(calm.length === 0
+      ? []
+      : [`${calm.length} of them undisturbed: ${p(0.5, calm)}, ${p(0.99, calm)} ms`]),
     `load ${loadavg()[0]?.toFixed(1)}`,
   ].join("; ");
 }

@@ -13,6 +13,14 @@ export type Blow = {
   readonly forMs: number;
 };
 
+/** What agents agree through is killed (-9), and started again. */
+export type Outage = {
+  /** After the beginning. */
+  readonly atMs: number;
+  /** How long it is away. */
+  readonly forMs: number;
+};
+
 export type Plan = {
   readonly seed: number;
   readonly expect: number;
@@ -21,14 +29,16 @@ export type Plan = {
   /** One an agent: how long after the beginning its process is started. */
   readonly startsMs: readonly number[];
   readonly blow: Blow | null;
+  /** One after the other, each after the one before is over. */
+  readonly outages: readonly Outage[];
 };
 
 const EXPECT = 3;
 /** Fewer than twice those expected: with more, agents without a store refuse. */
 const MOST_AGENTS = 5;
 
-/** The plan of a seed. */
-export function planOf(seed: number): Plan {
+/** The plan of a seed; with `outages` the same one, and those too. */
+export function planOf(seed: number, { outages = false } = {}): Plan {
   const chance = chanceOf(seed);
   const agents = chance.whole(EXPECT, MOST_AGENTS);
   const latestMs = chance.pick([0, 100, 400, 1_500]);
@@ -38,6 +48,7 @@ export function planOf(seed: number): Plan {
     formation: chance.pick(["single", "single+init", "symmetric"]),
     startsMs: Array.from({ length: agents }, () => Math.round(chance.between(0, latestMs))),
     blow: chance.is(0.75) ? blowOf(chance, agents) : null,
+    outages: outages ? Array.from({ length: chance.whole(1, 3) }, () => outageOf(chance)).sort(byTime) : [],
   };
 }
 
@@ -51,9 +62,22 @@ function blowOf(chance: Chance, agents: number): Blow {
   };
 }
 
+/** From before the first agent asks to after the last one has its outcome, mostly. */
+function outageOf(chance: Chance): Outage {
+  return {
+    atMs: Math.round(chance.between(0, 1_500)),
+    forMs: Math.round(chance.between(0, chance.pick([20, 400, 1_500]))),
+  };
+}
+
+function byTime(a: Outage, b: Outage): number {
+  return a.atMs - b.atMs;
+}
+
 /** One line that says all of it. */
-export function planText({ seed, expect, formation, startsMs, blow }: Plan): string {
+export function planText({ seed, expect, formation, startsMs, blow, outages }: Plan): string {
   const what =
     blow === null ? "no blow" : `${blow.kind} n${blow.at} after ${blow.afterMs} ms for ${blow.forMs} ms`;
-  return `seed ${seed}: ${formation}, expect ${expect}, starts at ${startsMs.join(", ")} ms, ${what}`;
+  const gone = outages.map(({ atMs, forMs }) => `, outage at ${atMs} ms for ${forMs} ms`).join("");
+  return `seed ${seed}: ${formation}, expect ${expect}, starts at ${startsMs.join(", ")} ms, ${what}${gone}`;
 }
