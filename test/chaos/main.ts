@@ -1,13 +1,20 @@
 /**
  * `npm run chaos -- formation --runs N --mode M,M`: N formations of real agents a mode, one of them killed, restarted
  * or held in most, on real stores and name servers. `--seconds T` instead of a number runs as many as T seconds give
- * each mode; `--seed S` repeats plans; `--outages` kills what they agree through too (mode disco); `--db rqlite` puts a real rqlited beside each agent. Exits with 1 after a
- * violation. Needs the bundle (`npm run build`).
+ * each mode; `--seed S` repeats plans; `--outages` kills what they agree through too (mode disco); `--db rqlite` puts
+ * a real rqlited beside each agent.
+ *
+ * `npm run chaos -- clients --seconds T --clients N --kills K`: N clients that register on one id of a Discovery Service
+ * for T seconds, while it is killed K times.
+ *
+ * Exits with 1 after a violation. Needs the bundle (`npm run build`).
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { quantile } from "../../bench/figures.ts";
+import { startDiscoveryService } from "../support/discovery-services.ts";
 import { MODES, type ModeName, openMode } from "../support/modes.ts";
+import { besiege } from "./clients.ts";
 import { type Beside, type Formed, form } from "./formation.ts";
 import { planOf } from "./plan.ts";
 
@@ -21,6 +28,8 @@ const { values, positionals } = parseArgs({
     seed: { type: "string" },
     db: { type: "string", default: "none" },
     outages: { type: "boolean", default: false },
+    clients: { type: "string", default: "50" },
+    kills: { type: "string", default: "0" },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -37,7 +46,16 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 const command = (mode: ModeName, seed: number) =>
   `npm run chaos -- formation --mode ${mode} --seed ${seed} --runs 1${values.outages ? " --outages" : ""}${beside === "rqlite" ? " --db rqlite" : ""}`;
 
-if (
+const siege = {
+  clients: Number(values.clients),
+  forMs: Number(values.seconds ?? 60) * 1_000,
+  kills: Number(values.kills),
+  seed: first,
+};
+
+if (positionals.join() === "clients" && !Object.values(siege).some(Number.isNaN)) {
+  process.exitCode = (await clients()) === 0 ? 0 : 1;
+} else if (
   positionals.join() !== "formation" ||
   modes.length < names.length ||
   (values.outages && values.mode !== "disco") ||
@@ -45,7 +63,8 @@ if (
   Number.isNaN(first + most + lastMs)
 ) {
   print(
-    `usage: npm run chaos -- formation [--runs N | --seconds T] [--mode ${MODES.join()}] [--seed S] [--outages, in mode disco] [--db rqlite]`,
+    `usage: npm run chaos -- formation [--runs N | --seconds T] [--mode ${MODES.join()}] [--seed S] [--outages, in mode disco] [--db rqlite]
+       npm run chaos -- clients [--seconds T] [--clients N] [--kills K] [--seed S]`,
   );
   process.exitCode = 2;
 } else {
@@ -53,6 +72,28 @@ if (
   let bad = 0;
   for (const mode of modes) bad += await formations(mode);
   process.exitCode = bad === 0 ? 0 : 1;
+}
+
+/** Clients at one id; how much was wrong in the end. */
+async function clients(): Promise<number> {
+  const service = await startDiscoveryService(["-log-level=error"]);
+  try {
+    print(`${siege.clients} clients on one id for ${siege.forMs / 1_000} s, from seed ${first}`);
+    const { registrations, removals, repeated, kills, times, wrong } = await besiege(service, siege);
+    for (const what of wrong.slice(0, 20)) print(`VIOLATION: ${what}`);
+    print(
+      [
+        `${registrations} registrations and ${removals} removals acknowledged, ${wrong.length} violations`,
+        `${(registrations / (siege.forMs / 1_000)).toFixed(0)} registrations a second`,
+        `p50 ${quantile(times, 0.5).toFixed(1)}, p99 ${quantile(times, 0.99).toFixed(1)} ms`,
+        `${kills} kills, ${repeated} requests repeated`,
+        `load ${loadavg()[0]?.toFixed(1)}`,
+      ].join("; "),
+    );
+    return wrong.length;
+  } finally {
+    await service.stop();
+  }
 }
 
 /** All formations of one mode, one after the other; how many of them were not as they must be. */

@@ -1,5 +1,5 @@
 /** One plain HTTP(S) request, with client certificates where a test server wants them. */
-import { request as overHttp } from "node:http";
+import { type Agent, request as overHttp } from "node:http";
 import { request as overHttps } from "node:https";
 
 /** What the other side answered. */
@@ -18,32 +18,39 @@ export type RequestOptions = {
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string } | null;
   /** How long to wait for the whole answer: 5,000 ms unless told. */
   readonly timeoutMs?: number;
+  /** Keeps connections, for callers that ask very often; else each request has one of its own. */
+  readonly agent?: Agent;
 };
 
-/** Sends one request on a connection of its own. Any status is an answer; throws only when there is none. */
+/** Sends one request. Any status is an answer; throws only when there is none. */
 export function request(url: string, options: RequestOptions = {}): Promise<Reply> {
+  const { body } = options;
+  // Node gives a DELETE none, and its body would be the connection's next request.
+  const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
   const send = url.startsWith("https:") ? overHttps : overHttp;
   return new Promise((resolve, reject) => {
     const sent = send(
       url,
       {
-        agent: false,
+        agent: options.agent ?? false,
         method: options.method ?? "GET",
-        headers: { ...options.headers },
+        headers: { ...length, ...options.headers },
         signal: AbortSignal.timeout(options.timeoutMs ?? 5_000),
         ...options.tls,
       },
       (answer) => {
-        let body = "";
+        let text = "";
         answer.setEncoding("utf8");
         answer.on("data", (chunk: string) => {
-          body += chunk;
+          text += chunk;
         });
         answer.on("error", reject);
-        answer.on("end", () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }));
+        answer.on("end", () =>
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text }),
+        );
       },
     );
     sent.on("error", reject);
-    sent.end(options.body);
+    sent.end(body);
   });
 }
