@@ -31,7 +31,7 @@ export function openSeats({ lists, registers }: Pick<Contents, "lists" | "regist
     const nodes = [...list.nodes.keys()];
     const members = registers.view(id).members.map(countedIn);
     const after = next(nodes, members);
-    // Who is there already is never refused.
+    // Who takes no place more is not refused, also where more came before anybody was counted.
     if (after <= list.size || after <= taken(nodes, members)) return;
     throw new RollcallError("id_full", `this id is for ${list.size} voters, and all have registered`, {
       hint,
@@ -45,8 +45,13 @@ export function openSeats({ lists, registers }: Pick<Contents, "lists" | "regist
     member(id, record, nowMs) {
       const own = countedIn(record);
       const hint = "wait until the entry of one that is gone ends, come without a vote, or create another id";
-      const others = (members: readonly Counted[]) => members.filter((one) => one.id !== own.id);
-      check(id, nowMs, (nodes, members) => taken(nodes, [...others(members), own]), hint);
+      const next: typeof taken = (nodes, members) => {
+        const before = members.find((one) => one.id === own.id);
+        // It has its place, whatever it says of its address now: refused, it would lose its lease.
+        if (before?.voter) return taken(nodes, members);
+        return taken(nodes, [...members.filter((one) => one !== before), own]);
+      };
+      check(id, nowMs, next, hint);
     },
   };
 }

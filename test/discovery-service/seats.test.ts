@@ -94,6 +94,18 @@ describe("the size of an id", () => {
     });
   });
 
+  it("never refuses a member that has its place because it moved", async () => {
+    const { node, member } = await make(2);
+    await node("http://a:4001");
+    expect((await member("n1", { api_addr: "a:4001" })).status).toBe(200);
+    expect((await member("n2", { api_addr: "b:4001" })).status).toBe(200);
+    expect((await member("n1", { api_addr: "c:4001" })).status).toBe(200);
+    // What is left of it at its old address counts until it is removed.
+    expect((await node("http://b:4001")).status).toBe(200);
+    expect((await node("http://c:4001")).status).toBe(200);
+    expect((await node("http://d:4001")).status).toBe(409);
+  });
+
   it("has a place again when a lease has ended, and when an address is removed", async () => {
     const { clock, node, remove, member } = await make(2);
     await node("http://a:4001");

@@ -227,6 +227,23 @@ describe("its end and its beginning", () =>
       },
     );
 
+    it("is moved out of a coordinator with its file, which two cannot have at once", async () => {
+      const coordinator = await startDiscoveryService(["-log-level=error"], { place: "coordinator" });
+      const id = await create(coordinator);
+      await coordinator.ask(`/${id}`, post({ addr: "http://a:4001" }));
+      const store = coordinator.store.replace(/\.db$/, "-discovery.db");
+      const early = await rollcall(["discovery", "-http-addr=127.0.0.1:4399", `-store=sqlite:${store}`]);
+      await coordinator.stop();
+      expect([early.code, early.err]).toEqual([
+        1,
+        expect.stringContaining("is in use by another Discovery Service"),
+      ]);
+      const alone = await startDiscoveryService(["-log-level=error"], { store });
+      const { body } = await alone.ask(`/${id}`);
+      await alone.stop();
+      expect(listed(body).nodes).toEqual(["http://a:4001"]);
+    });
+
     it("refuses a second process on the same file in one line", async () => {
       const service = await startDiscoveryService();
       const second = await rollcall([

@@ -13,6 +13,8 @@ export const PLACES = [{ place: "alone" }, { place: "coordinator" }] as const;
 export type ServiceOptions = {
   /** `alone`: `rollcall discovery`; `coordinator`: `rollcall coordinator -discovery-service`. */
   readonly place?: (typeof PLACES)[number]["place"];
+  /** The path of its database, if not a fresh one. */
+  readonly store?: string;
   /** Where it listens, if not at an address of its own. */
   readonly address?: string;
   /** How to ask it when it serves TLS; undefined: plain HTTP. */
@@ -47,7 +49,7 @@ export async function startDiscoveryService(
   const url = `${tls ? "https" : "http"}://${addr}${alone ? "" : "/discovery"}`;
   const command = alone ? ["discovery"] : ["coordinator", "-discovery-service"];
   const secured = tls ? { tls } : {};
-  const store = join(tempDir("discovery"), "discovery.db");
+  const store = options.store ?? join(tempDir("discovery"), "discovery.db");
   let child: Process;
   const restart = async () => {
     child = await start({
