@@ -82,7 +82,12 @@ export async function runCoordinator(
     log.info({ address, store: config.store.path, clusters: view.clusters().length }, "listening");
     const whole = mounted === null ? signal : AbortSignal.any([signal, mounted.broken]);
     await runAll(whole, [
-      coordinator.run,
+      (until) => {
+        // It ends by the signal that it was opened with, and so with the first of the others that fails.
+        if (until.aborted) ending.abort();
+        else until.addEventListener("abort", () => ending.abort(), { once: true });
+        return coordinator.run();
+      },
       (until) => renewTls(config.tls, tls, server, { file, clock, log }, until),
       ...(watched === null ? [] : [(until: AbortSignal) => watchSettings(watched, until)]),
     ]);
