@@ -4,12 +4,12 @@
  * has its outcome; rqlited, alone and driven by agents, from the last start until every node's /readyz is green.
  * Run: npm run bench:formation [-- RUNS --modes static,file,http,dns,dns-srv,consul-service,consul-kv,etcd-kv,disco]
  */
-import { connect } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { type Agent, PROGRAM, startAgent } from "../test/support/agents.ts";
 import { request } from "../test/support/http.ts";
-import { freeSpots } from "../test/support/loopback.ts";
+import { freeSpots, type Spot } from "../test/support/loopback.ts";
 import { type Mode, type ModeName, openMode } from "../test/support/modes.ts";
 import { type Node, startNode } from "../test/support/supervised.ts";
 import { removeTemp } from "../test/support/temp.ts";
@@ -77,8 +77,12 @@ async function settle(agents: readonly Agent[], started: number): Promise<Timing
   return { fromStart: end - started, fromListening: end - Math.max(...times.map((t) => t.open)) };
 }
 
-/** So many agents; and beside three, one that comes late. */
-async function form(mode: Mode, count: number): Promise<{ timing: Timing; late: Timing | null }> {
+/** So many agents; and beside three, one that comes late. `silent`: an address that is listed too, where nobody ever answers. */
+async function form(
+  mode: Mode,
+  count: number,
+  silent: Silent | null = null,
+): Promise<{ timing: Timing; late: Timing | null }> {
   const key = `bench-${++keys}`;
   const expect = [`-bootstrap-expect=${count}`, "-log-level=warn"];
   const spots = await freeSpots(count + 1);
@@ -89,16 +93,39 @@ async function form(mode: Mode, count: number): Promise<{ timing: Timing; late: 
     return agent;
   };
   try {
-    const flags = await mode.flags(key, spots.slice(0, count));
+    const flags = await mode.flags(key, [
+      ...spots.slice(0, count),
+      ...(silent === null ? [] : [silent.spot]),
+    ]);
     for (let i = 0; i < count; i++) await one(i, flags);
     const timing = await settle(agents, performance.now());
-    if (count !== 3) return { timing, late: null };
+    if (count !== 3 || silent !== null) return { timing, late: null };
     const late = await one(count, await mode.flags(key, spots));
     return { timing, late: await settle([late], performance.now()) };
   } finally {
     await Promise.all(agents.map((agent) => agent.kill()));
     for (const { dir } of agents) removeTemp(dir);
   }
+}
+
+type Silent = { readonly spot: Spot; close(): void };
+
+/** A place that takes connections and never says anything, as a black hole behind a load balancer does. */
+async function openSilent(): Promise<Silent> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on("error", () => {}).on("close", () => sockets.delete(socket)));
+  });
+  const [spot] = await freeSpots(1);
+  if (spot === undefined) throw new Error("no free place");
+  await new Promise<void>((resolve) => server.listen(spot.port, spot.address, resolve));
+  return {
+    spot,
+    close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
 }
 
 /** Until a database knows its leader, by the same question for both. */
@@ -163,6 +190,7 @@ async function main(): Promise<void> {
     put(`${name} start`, fromStart);
     put(`${name} socket`, fromListening);
   };
+  const silent = await openSilent();
   const natives = new Map(contests.flatMap(({ native }) => (native ? [[native.name, native.way]] : [])));
   try {
     for (let run = 0; run < RUNS; run++) {
@@ -173,11 +201,13 @@ async function main(): Promise<void> {
           putBoth(`${mode.name} ${count}`, timing);
           if (late !== null) putBoth(`${mode.name} late`, late);
         }
+        if (mode.name === "static") putBoth("static silent", (await form(mode, 3, silent)).timing);
         put(`${mode.name} driven`, await driven(mode, 3));
       }
       process.stderr.write(`run ${run + 1}/${RUNS}, load ${loadavg()[0]?.toFixed(1)}\n`);
     }
   } finally {
+    silent.close();
     await Promise.all([
       ...contests.map(({ mode }) => mode.end()),
       ...[...natives.values()].map((w) => w.end()),
@@ -206,6 +236,15 @@ function report(contests: readonly Contest[], times: Times): void {
       const agents = count === "late" ? "1 late" : String(count);
       rows.push([mode.name, agents, spread(of(`${at} start`)), spread(of(`${at} socket`), 1), beside]);
     }
+    const odd = `${mode.name} silent`;
+    if (times.has(`${odd} start`))
+      rows.push([
+        mode.name,
+        "3, and 1 silent",
+        spread(of(`${odd} start`)),
+        spread(of(`${odd} socket`), 1),
+        "",
+      ]);
     const own = (what: string) => median(of(`${mode.name} ${what}`)) / median(peer);
     const whole = of(`${mode.name} driven`);
     const late = median(of(`${mode.name} late socket`));
