@@ -5,7 +5,8 @@ import type { Clock } from "../lib/clock.ts";
 import type { Commit } from "../store/store.ts";
 import { commitListed, factsOf, idsOf, recordsOf } from "./discover.ts";
 import { type InventoryCheck, parseDocuments, type Understood } from "./documents.ts";
-import { blank, discoveryTurn, type Known, settingsScope } from "./known.ts";
+import { discoveryTurn, SETTINGS_TURN, settingsScope } from "./doubts.ts";
+import { blank, type Known } from "./known.ts";
 import type { Locks } from "./locks.ts";
 import type { Applied, ApplyAnswer } from "./pages.ts";
 import { shownDocument } from "./secrets.ts";
@@ -20,28 +21,17 @@ export type ApplyDeps = {
   readonly rescheduled: (kind: "discovery" | "cluster", name: string) => void;
 };
 
-/** The one turn in which settings change; with it, and never after it, those of discoveries are taken. */
-const SETTINGS = "settings:";
-
 export async function apply(text: string, deps: ApplyDeps): Promise<ApplyAnswer> {
   const parsed = await parseDocuments(text, deps.checkInventory);
   if (!parsed.ok) return parsed;
   const turns = parsed.documents.flatMap(({ kind, name }) =>
     kind === "DiscoverySettings" ? [discoveryTurn(name)] : [],
   );
-  return deps.locks.inTurn([SETTINGS, ...turns], async () => {
-    const rescheduled = () => {
-      for (const one of parsed.documents) rescheduleAll(one, deps);
-    };
-    if (await deps.known.sure(parsed.documents.map(scopeOf))) rescheduled();
+  return deps.locks.inTurn([SETTINGS_TURN, ...turns], async () => {
+    await deps.known.doubts.sure(parsed.documents.map(scopeOf));
     const applied = parsed.documents.map((one) => ({ ...one, changed: isNews(one, deps.known) }));
     const commits = applied.filter(({ changed }) => changed).map((one) => commitOf(one, deps));
-    if (commits.length > 0)
-      await deps.known.commit(new Map(), commits).catch((error: unknown) => {
-        // Where nobody could tell whether it was stored, it may be known by now.
-        rescheduled();
-        throw error;
-      });
+    if (commits.length > 0) await deps.known.commit(new Map(), commits);
     for (const one of applied) if (one.changed) take(one, deps);
     return {
       ok: true,
@@ -49,14 +39,6 @@ export async function apply(text: string, deps: ApplyDeps): Promise<ApplyAnswer>
     };
   });
 }
-
-/** What was read back may be anything: a discovery may list clusters again that nobody refreshes. */
-function rescheduleAll({ kind, name }: Pick<Understood, "kind" | "name">, { known, rescheduled }: ApplyDeps) {
-  rescheduled(SCHEDULED[kind], name);
-  if (kind === "DiscoverySettings") for (const id of idsOf(name, known)) rescheduled("cluster", id);
-}
-
-const SCHEDULED = { DiscoverySettings: "discovery", ClusterSettings: "cluster" } as const;
 
 function scopeOf({ kind, name }: Pick<Understood, "kind" | "name">): string {
   return kind === "DiscoverySettings" ? discoveryTurn(name) : settingsScope(name);
@@ -110,8 +92,8 @@ export async function remove(
   deps: ApplyDeps,
 ): Promise<boolean> {
   const { known, locks } = deps;
-  return locks.inTurn([SETTINGS, discoveryTurn(name)], async () => {
-    if (await known.sure([scopeOf({ kind, name })])) rescheduleAll({ kind, name }, deps);
+  return locks.inTurn([SETTINGS_TURN, discoveryTurn(name)], async () => {
+    await known.doubts.sure([scopeOf({ kind, name })]);
     if (kind === "DiscoverySettings") return removeDiscovery(name, deps);
     return removeSettings(name, deps);
   });
@@ -120,15 +102,11 @@ export async function remove(
 async function removeSettings(id: string, { known, rescheduled }: ApplyDeps): Promise<boolean> {
   const cluster = known.clusters.get(id);
   if (cluster === undefined || cluster.document === null) return false;
-  try {
-    const settings = syntheticSettings(id);
-    const stored = cluster.cluster === null ? null : { settings, synthetic: true, document: null };
-    await known.commit(new Map(), [{ kind: "settings", clusterId: id, stored }]);
-    Object.assign(cluster, { settings, document: null });
-  } finally {
-    // Also where nobody could tell whether they were deleted: by now it may be known.
-    rescheduled("cluster", id);
-  }
+  const settings = syntheticSettings(id);
+  const stored = cluster.cluster === null ? null : { settings, synthetic: true, document: null };
+  await known.commit(new Map(), [{ kind: "settings", clusterId: id, stored }]);
+  Object.assign(cluster, { settings, document: null });
+  rescheduled("cluster", id);
   return true;
 }
 
@@ -138,7 +116,7 @@ async function removeDiscovery(name: string, deps: ApplyDeps): Promise<boolean> 
   if (there === undefined) return false;
   const ids = [...idsOf(name, known)];
   const work = async () => {
-    await known.sure(ids);
+    await known.doubts.sure(ids);
     const { clusters } = withdrawn(name, { records: recordsOf(known), facts: factsOf(known) });
     const change = { type: "DISCOVERY_SETTINGS_DELETE", subject: name, after: null } as const;
     const commit: Commit = {
@@ -148,11 +126,8 @@ async function removeDiscovery(name: string, deps: ApplyDeps): Promise<boolean> 
     await commitListed(name, { clusters }, [commit], deps);
     known.discoveries.delete(name);
   };
-  try {
-    await locks.inTurn(ids, work);
-  } finally {
-    deps.rescheduled("discovery", name);
-    for (const id of ids) deps.rescheduled("cluster", id);
-  }
+  await locks.inTurn(ids, work);
+  deps.rescheduled("discovery", name);
+  for (const id of ids) deps.rescheduled("cluster", id);
   return true;
 }

@@ -20,6 +20,7 @@ import type { Asked, ClusterPage, DiscoveryPage, View } from "./pages.ts";
 import type { Task } from "./queue.ts";
 import { type RefreshDeps, refresh } from "./refresh.ts";
 import { openScheduler, type Scheduler } from "./scheduler.ts";
+import { settle } from "./settling.ts";
 
 export type CoordinatorDeps = {
   readonly name: string;
@@ -50,15 +51,14 @@ export async function openCoordinator(deps: CoordinatorDeps, signal: AbortSignal
   const told = (events: readonly StoredEvent[]) => {
     for (const wake of followers) wake(events);
   };
-  const known = await openKnown({ store, counts, wall: clock.wall, told });
+  const reread = (kind: "discovery" | "cluster", name: string, isNews: boolean) =>
+    isNews ? scheduler.set(kind, name, "now") : scheduler.ensure(kind, name);
+  const known = await openKnown({ store, counts, wall: clock.wall, told, reread });
   const shared = { known, locks, counts, clock, log, signal };
   const discoverDeps: DiscoverDeps = {
     ...shared,
     openInventory: deps.openInventory,
-    listed: (id) => {
-      known.clusterOf(id);
-      scheduler.ensure("cluster", id);
-    },
+    listed: (id) => scheduler.ensure("cluster", id),
   };
   const refreshDeps: RefreshDeps = { ...shared, client: deps.client };
   const run = async (task: Task, lateMs: number): Promise<string | null> =>
@@ -73,7 +73,12 @@ export async function openCoordinator(deps: CoordinatorDeps, signal: AbortSignal
   };
   return {
     view: viewOf({ deps, known, locks, counts, scheduler, followers, applyDeps, discoverDeps, signal }),
-    run: () => runAll(signal, [scheduler.loop, (until) => retain(deps, until)]),
+    run: () =>
+      runAll(signal, [
+        scheduler.loop,
+        (until) => settle({ doubts: known.doubts, locks, pacing: deps.pacing, log }, until),
+        (until) => retain(deps, until),
+      ]),
   };
 }
 

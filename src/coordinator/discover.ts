@@ -9,7 +9,8 @@ import type { Log } from "../lib/log.ts";
 import { withDeadline } from "../lib/loop.ts";
 import type { Commit } from "../store/store.ts";
 import type { Counts } from "./counts.ts";
-import { discoveryTurn, type Known, type KnownCluster, type Step } from "./known.ts";
+import { discoveryTurn } from "./doubts.ts";
+import type { Known, KnownCluster, Step } from "./known.ts";
 import type { Locks } from "./locks.ts";
 
 /** The longest that one look may take. */
@@ -93,25 +94,24 @@ async function takeListing(
   const { known, locks } = deps;
   const { name } = settings;
   await locks.inTurn([discoveryTurn(name)], async () => {
-    await known.sure([discoveryTurn(name)]);
+    await known.doubts.sure([discoveryTurn(name)]);
     const discovery = known.discoveries.get(name);
     // Deleted, or told to look elsewhere, while it was being looked at.
     if (discovery === undefined || discovery.settings !== settings) return;
     const ids = idsOf(name, known);
     for (const { cluster_id } of listing.clusters) ids.add(cluster_id);
     const work = async () => {
-      await known.sure([...ids]);
+      await known.doubts.sure([...ids]);
       const [records, facts] = [recordsOf(known), factsOf(known)];
       const found = taken({ discovery: name, listing, accept, records, facts });
       await commitListed(name, found, [], deps);
       discovery.records = found.records;
+      for (const { cluster_id } of found.records) known.clusterOf(cluster_id);
       discovery.foreign = listing.foreign;
       discovery.problems = listing.problems;
     };
-    // Also where nobody could tell whether it was stored: what was read back may list clusters that are new here.
-    await locks.inTurn([...ids], work).finally(() => {
-      for (const id of new Set([...ids, ...idsOf(name, known)])) deps.listed(id);
-    });
+    await locks.inTurn([...ids], work);
+    for (const id of ids) deps.listed(id);
   });
 }
 

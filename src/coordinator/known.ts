@@ -11,6 +11,7 @@ import { type ClusterSettings, type DiscoverySettings, syntheticSettings } from 
 import { codeOf } from "../lib/errors.ts";
 import type { Commit, Run, SettingsCommit, Store, StoredEvent } from "../store/store.ts";
 import type { Counts } from "./counts.ts";
+import { openDoubts, type Readers } from "./doubts.ts";
 
 /** A discovery: its settings, and what it last listed. */
 export type KnownDiscovery = {
@@ -54,20 +55,17 @@ export type KnownOptions = {
   readonly wall: () => number;
   /** Told of the events of every commit, in the log's order. */
   readonly told: (events: readonly StoredEvent[]) => void;
+  /** Told of all that was read back, and may be there no more, or again. `isNews`: its settings are other ones. */
+  readonly reread: (kind: "discovery" | "cluster", name: string, isNews: boolean) => void;
 };
 
-/** The turn of a discovery's settings and records, and the name of what may be in doubt. No cluster's id has a colon. */
-export const discoveryTurn = (name: string) => `discovery:${name}`;
-/** The name of what may be in doubt of a cluster's settings. */
-export const settingsScope = (clusterId: string) => `settings:${clusterId}`;
-
 /** Reads everything there is. */
-export async function openKnown({ store, counts, wall, told }: KnownOptions) {
+export async function openKnown({ store, counts, wall, told, reread }: KnownOptions) {
   let works = true;
   const discoveries = new Map<string, KnownDiscovery>();
   const clusters = new Map<string, KnownCluster>();
-  /** What the store may have otherwise than it is here: a commit of it failed, and nobody could tell how far. */
-  const doubts = new Set<string>();
+  const read = readingBack({ store, discoveries, clusterOf, reread });
+  const doubts = openDoubts({ read, isUnfenced, listers });
   for (const { settings, run, document } of await store.discoveries())
     discoveries.set(settings.name, blank(settings, document, run));
   for (const { discovery, record } of await store.records()) {
@@ -123,10 +121,8 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
     const events = await store.commit(commits).catch(async (error: unknown) => {
       works = false;
       if (!UNSURE.has(codeOf(error) ?? "")) throw error;
-      const scopes = commits.flatMap(scopesOf);
-      for (const scope of scopes) doubts.add(scope);
       // What cannot be read back now is before anything is made of it.
-      await sure(scopes).catch(() => {});
+      await doubts.sure(doubts.raise(commits)).catch(() => {});
       throw error;
     });
     works = true;
@@ -142,61 +138,14 @@ export async function openKnown({ store, counts, wall, told }: KnownOptions) {
     return events;
   }
 
-  /**
-   * Reads back what is in doubt of these: clusters by their ids, discoveries and settings by their scopes. Only in the
-   * turn of all of them. True when anything was in doubt, and may be another now.
-   */
-  async function sure(scopes: readonly string[]): Promise<boolean> {
-    const unsure = scopes.filter((scope) => doubts.has(scope) || isUnfenced(scope));
-    // All of it in this turn: what came later would be older than what the next one makes.
-    const failed = (await Promise.allSettled(unsure.map(readBack))).find((one) => one.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
-    return unsure.length > 0;
-  }
-
   /** Until a fence is granted here, a predecessor that was only paused may still commit: what was read at start is not sure. */
   function isUnfenced(scope: string): boolean {
     const known = clusters.get(scope);
     return known !== undefined && known.fence === null;
   }
 
-  async function readBack(scope: string): Promise<void> {
-    const at = scope.indexOf(":");
-    const [kind, name] = [scope.slice(0, Math.max(0, at)), scope.slice(at + 1)];
-    if (kind === "discovery") await readDiscovery(name);
-    else if (kind === "settings") await readSettings(name);
-    else {
-      const known = clusterOf(name);
-      known.fence ??= await store.fence(name);
-      known.cluster = await store.cluster(name);
-    }
-    doubts.delete(scope);
-  }
-
-  async function readDiscovery(name: string): Promise<void> {
-    const stored = (await store.discoveries()).find(({ settings }) => settings.name === name);
-    const records = (await store.records()).filter(({ discovery }) => discovery === name);
-    if (stored === undefined) {
-      discoveries.delete(name);
-      return;
-    }
-    const { settings, document, run } = stored;
-    const known = discoveries.get(name) ?? blank(settings, document, run);
-    discoveries.set(name, Object.assign(known, { settings, document, records: records.map(recordIn) }));
-    for (const { record } of records) clusterOf(record.cluster_id);
-  }
-
-  async function readSettings(id: string): Promise<void> {
-    const stored = (await store.settings()).find(({ settings }) => settings.cluster_id === id);
-    const settings = stored?.settings ?? syntheticSettings(id);
-    Object.assign(clusterOf(id), {
-      settings,
-      document: stored?.synthetic === false ? stored.document : null,
-    });
-  }
-
   return {
-    ...{ discoveries, clusters, clusterOf, listers, commit, sure },
+    ...{ discoveries, clusters, clusterOf, listers, commit, doubts },
     /** Whether the store took the last commit. */
     works: () => works,
   };
@@ -206,27 +155,57 @@ export type Known = Awaited<ReturnType<typeof openKnown>>;
 /** After these the store may have taken what was asked for, or something else than was thought to be there. */
 const UNSURE: ReadonlySet<string> = new Set(["store_unknown", "fenced"]);
 
-function scopesOf(commit: Commit): string[] {
-  switch (commit.kind) {
-    case "cluster":
-      return [commit.clusterId];
-    case "discovery":
-      return [discoveryTurn(commit.name)];
-    case "settings":
-      return [settingsScope(commit.clusterId)];
-    // The next run is written with its own times.
-    case "run":
-      return [];
-    default:
-      return commit satisfies never;
-  }
-}
-
 /** The settings that nobody applied come and go with their cluster. Its runs are kept beside them. */
 function syntheticOf({ id, cluster, settings, document }: KnownCluster, { facts }: Step): SettingsCommit[] {
   if (document !== null || (cluster === null) === (facts === null)) return [];
   const stored = facts === null ? null : { settings, synthetic: true, document };
   return [{ kind: "settings", clusterId: id, stored }];
+}
+
+type Reading = Pick<KnownOptions, "store" | "reread"> & {
+  readonly discoveries: Map<string, KnownDiscovery>;
+  readonly clusterOf: (id: string) => KnownCluster;
+};
+
+/** Takes over what the store has of one of each; what is given then is to be called once nothing of it is in doubt. */
+function readingBack({ store, reread, discoveries, clusterOf }: Reading): Readers {
+  return { cluster, discovery, settings };
+
+  async function cluster(id: string): Promise<() => void> {
+    const known = clusterOf(id);
+    known.fence ??= await store.fence(id);
+    known.cluster = await store.cluster(id);
+    return () => reread("cluster", id, false);
+  }
+
+  async function discovery(name: string): Promise<() => void> {
+    const stored = (await store.discoveries()).find(({ settings }) => settings.name === name);
+    const records = (await store.records()).filter(({ discovery }) => discovery === name).map(recordIn);
+    const before = discoveries.get(name);
+    const ids = new Set([...(before?.records ?? []), ...records].map((record) => record.cluster_id));
+    const isNews = before?.document !== stored?.document;
+    if (stored === undefined) discoveries.delete(name);
+    else {
+      const known = before ?? blank(stored.settings, stored.document, stored.run);
+      // Who looks by them just now may go on where they still hold.
+      const { settings, document } = isNews ? stored : known;
+      discoveries.set(name, Object.assign(known, { settings, document, records }));
+      for (const { cluster_id } of records) clusterOf(cluster_id);
+    }
+    return () => {
+      reread("discovery", name, isNews);
+      for (const id of ids) reread("cluster", id, false);
+    };
+  }
+
+  async function settings(id: string): Promise<() => void> {
+    const stored = (await store.settings()).find(({ settings }) => settings.cluster_id === id);
+    const document = stored?.synthetic === false ? stored.document : null;
+    const known = clusterOf(id);
+    const isNews = known.document !== document;
+    Object.assign(known, { settings: stored?.settings ?? syntheticSettings(id), document });
+    return () => reread("cluster", id, isNews);
+  }
 }
 
 const recordIn = ({ record }: { readonly record: ClusterRecord }) => record;

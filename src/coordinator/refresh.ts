@@ -84,11 +84,13 @@ async function held(
   observations: Observation[],
   deps: RefreshDeps,
 ): Promise<Result> {
-  const target = targetOf(cluster.id, deps.known);
-  if (target === null) return nothing("gone");
-  if (!cluster.settings.enabled && task.reason === "schedule") return nothing("disabled");
-  deps.counts.refreshes++;
   try {
+    // Only what is listed for sure is polled, and only what is not for sure is gone.
+    deps.known.doubts.refuse(cluster.id);
+    const target = targetOf(cluster.id, deps.known);
+    if (target === null) return nothing("gone");
+    if (!cluster.settings.enabled && task.reason === "schedule") return nothing("disabled");
+    deps.counts.refreshes++;
     const polls = pollAll(cluster, target, deps, observations);
     const prompt = await promptly(polls, deps);
     // The first sight of a cluster is one event, with every node that there is.
@@ -184,7 +186,7 @@ async function taken(
 ): Promise<Result> {
   // It went while its agents were asked, and may even have come back as another.
   if (deps.known.clusters.get(cluster.id) !== cluster) return nothing("gone");
-  await deps.known.sure([cluster.id]);
+  await deps.known.doubts.sure([cluster.id]);
   const target = targetOf(cluster.id, deps.known);
   if (target === null) return nothing("gone");
   const before = cluster.cluster;
@@ -227,7 +229,7 @@ async function tellOfRequest(
   const change: Change = { type: "ORCHESTRATE_REPORT", subject: cluster.id, before: null, after: report };
   await locks
     .inTurn([cluster.id], async () => {
-      await known.sure([cluster.id]);
+      await known.doubts.sure([cluster.id]);
       if (cluster.cluster === null) return;
       const { facts, marks } = cluster.cluster;
       await known.commit(new Map([[cluster, { facts, marks, changes: [change] }]]), []);

@@ -74,7 +74,9 @@ export function agentsFor(options: AgentsOptions) {
 type Asked = { readonly delayMs: number; readonly answer: () => Given | null };
 
 function asked(poll: Poll, { fleet, chance, tally, trouble, ledger }: AgentsOptions): Asked {
-  const isStored = (boot: string) => ledger.clusters.get(poll.cluster_id)?.boots.has(boot) ?? false;
+  const boots = ledger.clusters.get(poll.cluster_id)?.boots;
+  const isStored = ({ boot_id, node_id }: Seen) =>
+    [poll.agent_addr, node_id].some((key) => boots?.get(key)?.has(boot_id));
   const failed = (problem: string) => (): Given => ({ kind: "failed", code: "unreachable", problem });
   if (chance.is(trouble.own)) {
     tally.hit("this machine could not ask");
@@ -93,8 +95,8 @@ function asked(poll: Poll, { fleet, chance, tally, trouble, ledger }: AgentsOpti
   const delayMs = agent.reach === "slow" ? chance.between(0, 1.4 * poll.timeoutMs) : usual;
   if (agent.reach === "slow") tally.hit("an agent was slow");
   if (delayMs > poll.timeoutMs) return { delayMs: poll.timeoutMs, answer: failed("no answer in time") };
-  // A run of the agent that nobody ever heard of cannot be known for an earlier one.
-  const before = agent.said.filter(({ boot_id }) => boot_id === agent.boot_id || isStored(boot_id));
+  // A run that nobody ever heard of, neither from this node nor here, cannot be known for an earlier one.
+  const before = agent.said.filter((one) => one.boot_id === agent.boot_id || isStored(one));
   if (before.length > 1 && (chance.is(trouble.earlier) || agent.lie === "goes back")) {
     tally.hit("an answer of an earlier state");
     const old = chance.pick(before);

@@ -27,8 +27,8 @@ export type Incarnation = {
   unsure: number;
   /** When the last of these came back: who acts in the same moment may not have heard of it yet. */
   sureAt: number;
-  /** The log is behind what it knows, or what it knows behind the log: somebody else wrote, or nobody could tell. */
-  disturbed: boolean;
+  /** When it last could not read the store back. */
+  unreadAt: number;
   readonly beganAt: number;
   resumedAt: number;
   paused: boolean;
@@ -94,7 +94,8 @@ export function beginLife({ number, time, wallMs, flip, tally, died }: LifeOptio
   };
   const life: Life = {
     ...{ number, clock, stop: new AbortController(), view: null, ended: false, dead: false, replaced: false },
-    ...{ callsLeft: null, timers: 0, storeAt: 0, answerAt: 0, unsure: 0, sureAt: 0, disturbed: false },
+    ...{ callsLeft: null, timers: 0, storeAt: 0, answerAt: 0, unsure: 0, sureAt: 0 },
+    unreadAt: 0,
     ...{ beganAt, resumedAt: beganAt, paused: false, deliver },
     pause() {
       life.paused = true;

@@ -18,8 +18,8 @@ import type { Incarnation } from "./incarnation.ts";
 
 /** A cluster as the commits so far have made it. */
 export type Kept = Cluster & {
-  /** The runs of agents that were stored since it came. */
-  readonly boots: ReadonlySet<string>;
+  /** The runs of agents that were stored, of each node by its id, and of each address: for as long as it is kept. */
+  readonly boots: ReadonlyMap<string, ReadonlySet<string>>;
 };
 
 export type Ledger = ReturnType<typeof openLedger>;
@@ -120,9 +120,8 @@ export function openLedger(options: LedgerOptions) {
           `I6: ${id}/${node.identity?.node_id} never said at ${place.boot}:${place.seq} what is told of it`,
         );
     }
-    const boots = Object.values(marks.nodes).flatMap(({ boot_id }) => boot_id ?? []);
-    const known = new Set([...(old?.boots ?? []), ...boots]);
-    clusters.set(id, { facts, marks, version, seq: seqs.get(id) ?? 0, boots: known });
+    const boots = bootsOf(facts, marks, old?.boots ?? new Map());
+    clusters.set(id, { facts, marks, version, seq: seqs.get(id) ?? 0, boots });
   }
 
   /** I7: a refresh tells exactly what the pure functions make of what it saw; everything else tells its difference. */
@@ -144,7 +143,7 @@ export function openLedger(options: LedgerOptions) {
       violate(`I7: ${id} version ${version} is not, or does not tell, what its refresh saw`);
     const { discovery: owner } = facts;
     const listed = records.get(owner)?.find((one) => one.cluster_id === id);
-    if (!life.disturbed && !life.replaced && !equal(listed?.nodes ?? null, facts.inventory))
+    if (!life.replaced && !equal(listed?.nodes ?? null, facts.inventory))
       violate(`I7: ${id} version ${version} has an inventory that ${owner} does not list`);
   }
 
@@ -234,6 +233,18 @@ export function openLedger(options: LedgerOptions) {
       fences.set(id, fence);
     },
   };
+}
+
+/** Who took the place of a node knows nothing of where that one was before, nor does anybody else. */
+function bootsOf({ nodes }: Facts, marks: Marks, before: Kept["boots"]): Kept["boots"] {
+  const boots = new Map<string, ReadonlySet<string>>();
+  for (const { agent_addr, identity } of nodes)
+    for (const key of [agent_addr, identity?.node_id]) {
+      const now = marks.nodes[agent_addr]?.boot_id ?? null;
+      if (key !== undefined)
+        boots.set(key, new Set([...(before.get(key) ?? []), ...(now === null ? [] : [now])]));
+    }
+  return boots;
 }
 
 type Before = ReadonlyMap<string, Cluster | null>;

@@ -68,10 +68,23 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     caughtAs: /alone, and refused|I7/,
   },
   "what could not be read back is believed": {
-    file: coordinator("known"),
-    find: "      await sure(scopes).catch(() => {});",
-    replace: "      await sure(scopes).catch(() => doubts.clear());",
+    file: coordinator("doubts"),
+    find: "      if (failed !== undefined) throw failed.reason;",
+    replace:
+      "      if (failed !== undefined) doubts.clear();\n      if (failed !== undefined) throw failed.reason;",
     caughtAs: /alone, and refused|I7/,
+  },
+  "nothing is read back later but where somebody acts on it": {
+    file: coordinator("coordinator"),
+    find: "        (until) => settle({ doubts: known.doubts, locks, pacing: deps.pacing, log }, until),\n",
+    replace: "",
+    caughtAs: /in doubt/,
+  },
+  "a cluster is refreshed by what was listed before": {
+    file: coordinator("doubts"),
+    find: "    if (doubts.size === 0) return;\n",
+    replace: "    return;\n",
+    caughtAs: /I7|truth|nobody lists it/,
   },
   "a cluster is refreshed twice at once": {
     file: coordinator("locks"),

@@ -8,7 +8,7 @@ import { openStore } from "../../src/store/open.ts";
 import { chanceOf } from "../sim/chance.ts";
 import { accept, clusterDocument, discoveryDocument, strike, tries } from "./blows.ts";
 import type { Kind } from "./faults.ts";
-import { checkLog, checkTruth } from "./truth.ts";
+import { checkLog, checkMemory, checkTruth } from "./truth.ts";
 import { openWorld, type Program, type World } from "./world.ts";
 
 export type ScheduleOptions = {
@@ -139,6 +139,7 @@ async function heal(world: World, over: () => boolean): Promise<number> {
     world.violate("it does not run though nothing keeps it from that");
     return events;
   }
+  checkMemory(world);
   const applied = await settled(world, world.life.view.apply(JSON.stringify(documents(world))), over);
   if (!applied) world.violate("settings cannot be applied though the store is well");
   events += await time.run(time.now() + QUIET_MS, over);

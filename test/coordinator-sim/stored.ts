@@ -30,6 +30,7 @@ export function storeFor(options: StoredOptions): Store {
     ask(async () => {
       if (!chance.is(trouble.unread)) return work();
       tally.hit("the store could not be read");
+      life.unreadAt = options.time.now();
       throw new RollcallError("store", "read the store: disk I/O error");
     });
   return {
@@ -64,7 +65,6 @@ export function storeFor(options: StoredOptions): Store {
         ledger.committed(life, all, before, events);
         if (fault === "done") {
           tally.hit("the store failed, and had done it");
-          if (isWide) life.disturbed = true;
           throw new RollcallError("store_unknown", "write to the store: disk I/O error");
         }
         return events;

@@ -36,6 +36,32 @@ export async function checkLog({ ledger, violate, life }: World, store: Store): 
   for (const id of stored.keys()) if (!ledger.clusters.has(id)) violate(`the store keeps ${id}, which went`);
 }
 
+/** What it was left in doubt about it has read back, now that the store is well; nobody had to ask for that. */
+export function checkMemory({ ledger, violate, life, time }: World): void {
+  const view = life?.view ?? null;
+  // What is under way may have come to the store, and not to the coordinator yet.
+  if (life === null || view === null || life.unsure > 0 || life.sureAt === time.now()) return;
+  const discoveries = new Map(view.discoveries().map((one) => [one.settings.name, one]));
+  for (const name of new Set([...discoveries.keys(), ...ledger.discoveries.keys()])) {
+    const known = discoveries.get(name);
+    const listed = ledger.records.get(name) ?? [];
+    const isSame =
+      equal(known?.settings, ledger.discoveries.get(name)) &&
+      equal(
+        known?.clusters,
+        listed.map((record) => record.cluster_id),
+      );
+    if (!isSame) violate(`in doubt: the coordinator knows another ${name} than is stored`);
+  }
+  for (const { cluster_id: id, cluster, settings } of view.clusters()) {
+    if (cluster !== null && !ledger.clusters.has(id))
+      violate(`in doubt: the coordinator knows ${id}, which went`);
+    const stored = ledger.settings.get(id);
+    if (stored !== undefined && !equal(settings, stored))
+      violate(`in doubt: the coordinator knows other settings of ${id} than are stored`);
+  }
+}
+
 async function eventsOf(store: Store, cluster: string) {
   const all = [];
   let after: number | null = null;

@@ -67,7 +67,7 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
 
   /** I11. What is under way may have come to the store, and not to the coordinator yet. */
   function listed(life: Incarnation, id: string, address: string): void {
-    if (life.unsure > 0 || life.sureAt === time.now() || life.disturbed || life.replaced) return;
+    if (life.unsure > 0 || life.sureAt === time.now() || life.replaced) return;
     const all = [...ledger().records.values()].flat().filter((record) => record.cluster_id === id);
     if (!all.some(({ nodes }) => nodes.some(({ agent_addr }) => agent_addr === address)))
       violate(`I11: ${address} of ${id} is polled, and nobody lists it`);
@@ -131,8 +131,6 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
     const isPolled =
       record.length > 0 &&
       record.every(({ nodes }) => nodes.length > 0) &&
-      // What it could not read back of what was listed, likewise.
-      !(life.disturbed && life.view?.cluster(id) === null) &&
       (life.view?.cluster(id)?.cluster?.facts.inventory.length ?? 1) > 0 &&
       (settings?.enabled ?? true) &&
       (life.view?.cluster(id)?.settings.enabled ?? true);
@@ -146,7 +144,12 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
     const known = since.get(id);
     const start = known?.what === what ? known.at : time.now();
     since.set(id, { what, at: start });
-    const last = Math.max(start, life.resumedAt, mine.polledAt.get(id) ?? 0);
+    const [latest] = life.view?.reports(id) ?? [];
+    // Nobody is asked while it cannot be read back what is listed.
+    const isHeldOff = latest?.outcome === "failed" && latest.polled === 0;
+    const last = Math.max(
+      ...[start, life.resumedAt, mine.polledAt.get(id) ?? 0, isHeldOff ? life.unreadAt : 0],
+    );
     if (!isPolled || life.view === null || life.paused || life.stop.signal.aborted) return;
     // A refresh runs by the settings that were there when it began: one that takes longer than they now allow is load.
     // And so is one whose commits take long.

@@ -110,15 +110,68 @@ describe("a commit of which nobody can tell whether it was done", () => {
   it("has its clusters refreshed without another look", async () => {
     let looks = 0;
     const look = async () => {
-      if (looks++ > 0) throw new Error("the inventory is away");
+      looks++;
       return listing(A);
     };
     const its = await running({ look, poll: async () => leader(1) });
     its.forgetListings();
     await its.apply(discovery({ interval: 600 }));
     await its.pass(1_000);
-    expect(its.view.discoveries()[0]?.run?.error).toContain("the inventory is away");
+    expect(its.view.discoveries()[0]?.run?.error).toContain("disk I/O error");
+    expect(looks).toBe(1);
     expect(await its.types()).toContain("rollcall.CLUSTER_NEW");
+    await its.end();
+  });
+
+  it("has nothing made of it before all of it is read back", async () => {
+    const said = [listing(A), { ...listing(), clusters: [] }];
+    const its = await running({
+      look: async () => said.shift() ?? listing(A),
+      poll: async () => leader(1),
+    });
+    await its.apply(discovery({ interval: 600 }));
+    await its.pass(1_000);
+    its.forgetListings();
+    its.unread("records");
+    await expect(its.view.accept("d")).rejects.toThrow("disk I/O error");
+    // The cluster is gone, and what was listed of it is still here.
+    await its.view.refresh("prod/a");
+    await its.pass(1_000);
+    expect((await its.types()).at(-1)).toBe("rollcall.CLUSTER_REMOVED");
+    its.unread();
+    await its.pass(3_000);
+    expect(its.view.discoveries()[0]?.clusters).toEqual([]);
+    expect(its.view.cluster("prod/a")).toBeNull();
+    expect((await its.types()).at(-1)).toBe("rollcall.CLUSTER_REMOVED");
+    await its.end();
+  });
+
+  it("is read back as soon as it can be, also where nobody acts on it any more", async () => {
+    const its = await running({ look: async () => listing(A), poll: async () => leader(1) });
+    await its.apply(discovery({ interval: 600 }));
+    await its.pass(1_000);
+    its.forget();
+    its.unread("cluster");
+    await expect(its.view.remove("DiscoverySettings", "d")).rejects.toThrow("disk I/O error");
+    expect(its.view.clusters()).toHaveLength(1);
+    its.unread();
+    await its.pass(3_000);
+    expect(its.view.clusters()).toEqual([]);
+    await its.end();
+  });
+
+  it("counts as soon as it is read back, be it settings that nobody applies again", async () => {
+    const its = await running({ look: async () => listing(A), poll: async () => leader(1) });
+    await its.apply(discovery({ interval: 600 }));
+    await its.pass(1_000);
+    its.forget();
+    its.unread("settings");
+    const often = { apiVersion: "rollcall/v1", kind: "ClusterSettings", metadata: { name: "prod/a" } };
+    await expect(its.apply({ ...often, spec: { interval: 1 } })).rejects.toThrow("disk I/O error");
+    its.unread();
+    const before = its.view.reports("prod/a").length;
+    await its.pass(10_000);
+    expect(its.view.reports("prod/a").length - before).toBeGreaterThan(5);
     await its.end();
   });
 

@@ -57,7 +57,7 @@ async function refreshing() {
   const types: string[] = [];
   const told = (events: readonly { event: { type: string } }[]) =>
     types.push(...events.map(({ event }) => event.type.replace("rollcall.", "")));
-  const known = await openKnown({ store, counts, wall: clock.wall, told });
+  const known = await openKnown({ store, counts, wall: clock.wall, told, reread: () => {} });
   const asked = new Map<string, (observation: Observation) => void>();
   const client = {
     poll: ({ agent_addr }: { agent_addr: string }) =>

@@ -11,6 +11,8 @@ import { type ManualClock, manualClock, turns } from "../../lib/manual-clock.ts"
 
 const log = pino({ enabled: false });
 
+type Read = "discoveries" | "records" | "settings" | "cluster";
+
 /** `look` gives what the one discovery `d` lists; `poll` what the agent at an address says. */
 export async function running(given: {
   readonly look: Inventory["look"];
@@ -23,8 +25,17 @@ export async function running(given: {
     given.after?.store ?? (await openStore("memory:", { source: "/rollcall/test", clock, log, replayed }));
   const stop = new AbortController();
   let unknown: ((commit: Commit) => boolean) | null = null;
+  let unread: readonly Read[] = [];
+  const reads = <T>(what: Read, read: () => Promise<T>): Promise<T> =>
+    unread.includes(what)
+      ? Promise.reject(new RollcallError("store", "read the store: disk I/O error"))
+      : read();
   const store: Store = {
     ...real,
+    discoveries: () => reads("discoveries", real.discoveries),
+    records: () => reads("records", real.records),
+    settings: () => reads("settings", real.settings),
+    cluster: (id) => reads("cluster", () => real.cluster(id)),
     async commit(commits) {
       const events = await real.commit(commits);
       if (!commits.some((commit) => unknown?.(commit))) return events;
@@ -64,6 +75,10 @@ export async function running(given: {
     /** The same of the next one that holds what a discovery lists. */
     forgetListings: () => {
       unknown = (commit) => commit.kind === "discovery" && commit.records !== undefined;
+    },
+    /** From now on the store cannot read these. */
+    unread: (...what: readonly Read[]) => {
+      unread = what;
     },
     /** Ends it, and leaves the store. */
     async stop() {

@@ -1,0 +1,106 @@
+/**
+ * What the store may have otherwise than it is known: a commit of it failed, and nobody could tell how far. It stays in
+ * doubt until it is read back, and nothing is made of it before.
+ */
+import { RollcallError } from "../lib/errors.ts";
+import { bell } from "../lib/loop.ts";
+import type { Commit } from "../store/store.ts";
+
+/** The turn of a discovery's settings and records, and the name of what may be in doubt. No cluster's id has a colon. */
+export const discoveryTurn = (name: string) => `discovery:${name}`;
+/** The name of what may be in doubt of a cluster's settings. */
+export const settingsScope = (clusterId: string) => `settings:${clusterId}`;
+/** The one turn in which settings change; with it, and never after it, those of discoveries are taken. */
+export const SETTINGS_TURN = "settings:";
+
+/** Each reads one of a kind back, by its name, and gives what tells of it. */
+export type Readers = Readonly<
+  Record<"cluster" | "discovery" | "settings", (name: string) => Promise<() => void>>
+>;
+
+export type DoubtsOptions = {
+  readonly read: Readers;
+  /** Whether a cluster has to be read before anything is made of it, in doubt or not. */
+  readonly isUnfenced: (clusterId: string) => boolean;
+  /** The discoveries that list a cluster. */
+  readonly listers: (clusterId: string) => readonly string[];
+};
+
+/** No doubts at first. They are named by scopes: a cluster's is its id. */
+export function openDoubts({ read, isUnfenced, listers }: DoubtsOptions) {
+  /** True of a discovery that may list something else. */
+  const doubts = new Map<string, boolean>();
+  const more = bell();
+
+  async function readBack(scope: string): Promise<void> {
+    const [kind, name] = parted(scope);
+    const tell = await read[kind](name);
+    if (doubts.delete(scope)) tell();
+  }
+
+  /** Throws `store` where a cluster is in doubt, or what is listed of it. */
+  function refuse(id: string): void {
+    if (doubts.size === 0) return;
+    const about = doubts.has(id) ? id : listers(id).find((name) => doubts.get(discoveryTurn(name)) === true);
+    if (about !== undefined) throw new RollcallError("store", `read ${about} back: not done yet`);
+  }
+
+  return {
+    refuse,
+    /** All of these commits is in doubt from now on; gives the scopes. */
+    raise(commits: readonly Commit[]): string[] {
+      for (const one of commits)
+        for (const scope of scopesOf(one))
+          doubts.set(scope, doubts.get(scope) === true || listsOtherwise(one));
+      more.ring();
+      return commits.flatMap(scopesOf);
+    },
+    /**
+     * Reads back what is in doubt of these. Only in the turn of all of them. Throws `store` where that cannot be read,
+     * and where it is in doubt what is listed of one of those clusters: that is read back in its discovery's turn.
+     */
+    async sure(scopes: readonly string[]): Promise<void> {
+      const unsure = scopes.filter((scope) => doubts.has(scope) || isUnfenced(scope));
+      // All of it in this turn: what came later would be older than what the next one makes.
+      const failed = (await Promise.allSettled(unsure.map(readBack))).find(
+        (one) => one.status === "rejected",
+      );
+      if (failed !== undefined) throw failed.reason;
+      for (const scope of scopes) refuse(scope);
+    },
+    scopes: (): readonly string[] => [...doubts.keys()],
+    /** Rings when there are more of them. */
+    more,
+  };
+}
+export type Doubts = ReturnType<typeof openDoubts>;
+
+/** In which turn a scope is read back: clusters and discoveries have their own. */
+export function turnOf(scope: string): string {
+  return parted(scope)[0] === "settings" ? SETTINGS_TURN : scope;
+}
+
+function parted(scope: string): readonly [keyof Readers, string] {
+  const [kind, name] = [scope.slice(0, scope.indexOf(":") + 1), scope.slice(scope.indexOf(":") + 1)];
+  return [kind === "discovery:" ? "discovery" : kind === "settings:" ? "settings" : "cluster", name];
+}
+
+function scopesOf(commit: Commit): string[] {
+  switch (commit.kind) {
+    case "cluster":
+      return [commit.clusterId];
+    case "discovery":
+      return [discoveryTurn(commit.name)];
+    case "settings":
+      return [settingsScope(commit.clusterId)];
+    // The next run is written with its own times.
+    case "run":
+      return [];
+    default:
+      return commit satisfies never;
+  }
+}
+
+function listsOtherwise(commit: Commit): boolean {
+  return commit.kind === "discovery" && (commit.stored === null || commit.records !== undefined);
+}
