@@ -34,8 +34,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "a discovery commits outside the clusters' turns": {
     file: coordinator("discover"),
-    find: "    await locks.inTurn([...ids], work).finally(() => {",
-    replace: "    await work().finally(() => {",
+    find: "    await locks.inTurn([...ids], work);",
+    replace: "    await work();",
     caughtAs: /alone, and refused|I7/,
   },
   "where agents stand is not committed": {
@@ -133,7 +133,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "a fence is asked for only once, by whoever came first": {
     file: coordinator("known"),
-    find: "known.fence ??= await store.fence(name);",
+    find: "known.fence ??= await store.fence(id);",
     replace: "known.fence ??= 1;",
     caughtAs: /I4|alone, and refused|truth/,
   },
