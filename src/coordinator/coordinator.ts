@@ -19,7 +19,7 @@ import { type Locks, openLocks } from "./locks.ts";
 import type { Asked, ClusterPage, DiscoveryPage, View } from "./pages.ts";
 import type { Task } from "./queue.ts";
 import { type RefreshDeps, refresh } from "./refresh.ts";
-import { openScheduler, type Scheduler } from "./scheduler.ts";
+import { openScheduler, type Room, type Scheduler } from "./scheduler.ts";
 import { settle } from "./settling.ts";
 
 export type CoordinatorDeps = {
@@ -32,6 +32,8 @@ export type CoordinatorDeps = {
   readonly retention: { readonly ageMs: number; readonly most: number };
   readonly pacing: Pacing;
   readonly log: Log;
+  /** For its tasks; as much as one process is good for where it is not given. */
+  readonly room?: Room;
 };
 
 /** A coordinator that has read its store. `run` ends when the signal is aborted, after what was under way. */
@@ -63,7 +65,7 @@ export async function openCoordinator(deps: CoordinatorDeps, signal: AbortSignal
   const refreshDeps: RefreshDeps = { ...shared, client: deps.client };
   const run = async (task: Task, lateMs: number): Promise<string | null> =>
     task.kind === "discovery" ? discover(task.name, false, discoverDeps) : refresh(task, lateMs, refreshDeps);
-  const scheduler = openScheduler({ known, store, counts, clock, log, run });
+  const scheduler = openScheduler({ known, store, counts, clock, log, run, room: deps.room });
   for (const name of known.discoveries.keys()) scheduler.set("discovery", name, "kept");
   for (const id of known.clusters.keys()) scheduler.set("cluster", id, "kept");
 

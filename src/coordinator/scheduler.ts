@@ -24,11 +24,14 @@ export type SchedulerOptions = {
   readonly log: Log;
   /** Runs a task that begins `lateMs` after it should; gives what went wrong, or null. Never throws. */
   readonly run: (task: Task, lateMs: number) => Promise<string | null>;
+  readonly room?: Room | undefined;
 };
 
-/** Tasks that wait at most, and that run at once; a refresh waits for its slowest agent, and costs little meanwhile. */
-const MOST_WAITING = 20_000;
-const WORKERS = 1_024;
+/** Tasks that wait at most, and that run at once. */
+export type Room = { readonly most: number; readonly workers: number };
+
+/** A refresh waits for its slowest agent, and costs little meanwhile. */
+const ROOM: Room = { most: 20_000, workers: 1_024 };
 /** Due tasks taken in one turn of the loop. */
 const BATCH = 256;
 /** The loop rests this long between two ticks, so that what is due together goes together. */
@@ -45,7 +48,7 @@ export function openScheduler(options: SchedulerOptions) {
   // Times are the wall clock's as it was at the start, and never go back afterwards.
   const origin = clock.wall() - clock.now();
   const time = () => origin + clock.now();
-  const queue = openQueue({ most: MOST_WAITING, workers: WORKERS, run, clock });
+  const queue = openQueue({ ...(options.room ?? ROOM), run, clock });
   let keptAt = clock.now();
 
   async function run(task: Task): Promise<void> {

@@ -10,6 +10,8 @@ export type SimAgent = {
   readonly cluster: SimCluster;
   readonly node_id: string;
   incarnation: string;
+  /** All that it had, the newest last. */
+  incarnations: string[];
   boot_id: string;
   seq: number;
   address: string;
@@ -53,8 +55,16 @@ export function openFleet(chance: Chance) {
   const freshAddress = () => `10.0.${Math.floor(++addresses / 200)}.${1 + (addresses % 200)}:4100`;
 
   function add(cluster: SimCluster): SimAgent {
+    const incarnation = chance.uuid();
     const agent: SimAgent = {
-      ...{ cluster, node_id: `n${++nodes}`, incarnation: chance.uuid(), boot_id: boot(), seq: 1 },
+      ...{
+        cluster,
+        node_id: `n${++nodes}`,
+        incarnation,
+        incarnations: [incarnation],
+        boot_id: boot(),
+        seq: 1,
+      },
       ...{ address: freshAddress(), status: "healthy", role: "replica", version: "8.26.8", ring: [] },
       ...{ lie: null, reach: "answers", listed: true, said: [] },
     };
@@ -101,7 +111,10 @@ export function openFleet(chance: Chance) {
       agent.boot_id = boot();
       agent.seq = 1;
       agent.ring = [];
-      if (disk === "replaced") agent.incarnation = chance.uuid();
+      if (disk === "replaced") {
+        agent.incarnation = chance.uuid();
+        agent.incarnations.push(agent.incarnation);
+      }
       if (place === "another") agent.address = freshAddress();
     },
     agents: () => clusters.flatMap((cluster) => cluster.agents),

@@ -1,4 +1,5 @@
 /** What the discoveries list: some of the clusters each, in any order, and sometimes not as it is. */
+import { equal } from "../../src/core/equal.ts";
 import type { ClusterRecord, Listing } from "../../src/core/inventory.ts";
 import { RollcallError } from "../../src/lib/errors.ts";
 import type { Chance } from "../sim/chance.ts";
@@ -11,6 +12,10 @@ export type Source = {
   readonly clusters: Set<string>;
   /** It says which node stands at an address. */
   readonly naming: boolean;
+  /** Its entries end with their agents' leases; it says which nodes are gone for good. */
+  readonly leased: boolean;
+  /** All that it ever said so of. */
+  readonly retired: Set<string>;
   trouble: "none" | "fails" | "never answers" | "late" | "lists nothing" | "lists less than half" | "partial";
 };
 
@@ -46,8 +51,12 @@ export type Look = {
 /** One look, as the trouble of the source has it; what is listed is as of the look's begin, or of its end. */
 export function lookAt(source: Source, fleet: Fleet, chance: Chance, tally: Tally): Look {
   const delayMs = chance.is(0.1) ? chance.between(100, 3_000) : chance.between(1, 30);
-  const early = chance.is(0.5) ? listingOf(recordsOf(source, fleet), chance) : null;
-  const answer = () => early ?? listingOf(recordsOf(source, fleet), chance);
+  const list = () => {
+    const whole = listingOf(recordsOf(source, fleet), chance);
+    return source.leased ? leasedOf(whole, source, fleet, tally) : whole;
+  };
+  const early = chance.is(0.5) ? list() : null;
+  const answer = () => early ?? list();
   switch (source.trouble) {
     case "none":
       return { delayMs, answer };
@@ -69,8 +78,9 @@ export function lookAt(source: Source, fleet: Fleet, chance: Chance, tally: Tall
       return { delayMs: null, answer };
     case "lists nothing": {
       tally.hit("an inventory listed nothing");
-      const clusters = answer().clusters.map((record) => ({ ...record, nodes: [] }));
-      const empty = { ...listingOf([], chance), clusters: chance.is(0.5) ? [] : clusters };
+      const whole = answer();
+      const clusters = whole.clusters.map((record) => ({ ...record, nodes: [] }));
+      const empty = { ...whole, clusters: chance.is(0.5) ? [] : clusters };
       return { delayMs, answer: () => empty };
     }
     case "lists less than half":
@@ -88,6 +98,21 @@ export function lookAt(source: Source, fleet: Fleet, chance: Chance, tally: Tall
     default:
       return source.trouble satisfies never;
   }
+}
+
+/** Without the agents that are away, and with the incarnations that are gone for good. */
+function leasedOf(listing: Listing, { clusters, retired }: Source, fleet: Fleet, tally: Tally): Listing {
+  const agents = fleet.clusters.filter(({ id }) => clusters.has(id)).flatMap((cluster) => cluster.agents);
+  const gone = agents.filter(({ listed }) => !listed).flatMap(({ incarnations }) => incarnations);
+  const away = new Set(agents.filter(({ reach }) => reach === "refuses").map(({ address }) => address));
+  for (const one of gone) retired.add(one);
+  if (gone.length > 0) tally.hit("a node was retired");
+  const here = listing.clusters.map((record) => ({
+    ...record,
+    nodes: record.nodes.filter(({ agent_addr }) => !away.has(agent_addr)),
+  }));
+  if (!equal(here, listing.clusters)) tally.hit("a lease ran out");
+  return { ...listing, clusters: here, leased: true, retired: gone };
 }
 
 function fewer(listing: Listing, chance: Chance): Listing {

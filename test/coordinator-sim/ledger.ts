@@ -15,6 +15,7 @@ import type { ClusterCommit, Commit, DiscoveryCommit, StoredEvent } from "../../
 import type { Tally } from "./faults.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Incarnation } from "./incarnation.ts";
+import type { Source } from "./inventories.ts";
 
 /** A cluster as the commits so far have made it. */
 export type Kept = Cluster & {
@@ -33,6 +34,7 @@ export type LedgerOptions = {
   readonly said: (observed: Observed) => boolean;
   /** An operator accepts what this discovery lists. */
   readonly accepting: (discovery: string) => boolean;
+  readonly source: (discovery: string) => Source | null;
 };
 
 /** A report that stands in the facts, and the place at which its agent said so. */
@@ -199,7 +201,12 @@ export function openLedger(options: LedgerOptions) {
       const left = now.find((one) => one.cluster_id === record.cluster_id);
       const isOwn = clusters.get(record.cluster_id)?.facts.discovery === name;
       const isFew = left === undefined || 2 * left.nodes.length < record.nodes.length;
-      if (isOwn && isFew && !options.accepting(name))
+      const source = options.source(name);
+      if (source?.leased === true && left !== undefined) {
+        const lost = lostOf(record, left, source);
+        if (lost !== null)
+          violate(`leases: ${name} does not list ${lost} just now, and it is taken for gone`);
+      } else if (isOwn && isFew && !options.accepting(name))
         violate(
           `suspicion: ${name} lists ${left?.nodes.length ?? "none"} of ${record.cluster_id}, and is believed`,
         );
@@ -233,6 +240,16 @@ export function openLedger(options: LedgerOptions) {
       fences.set(id, fence);
     },
   };
+}
+
+/** A node that is kept no more though its entry may only have ended with its lease; null: there is none. */
+function lostOf(before: ClusterRecord, now: ClusterRecord, { retired }: Source): string | null {
+  const ids = new Set(now.nodes.flatMap(({ node_id, agent_addr }) => [node_id, agent_addr]));
+  const lost = before.nodes.find(
+    ({ node_id, agent_addr, incarnation }) =>
+      !ids.has(node_id) && !ids.has(agent_addr) && (incarnation === null || !retired.has(incarnation)),
+  );
+  return lost?.node_id ?? null;
 }
 
 /** Who took the place of a node knows nothing of where that one was before, nor does anybody else. */

@@ -119,6 +119,18 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "taken({ discovery: name, listing, accept: true, records, facts });",
     caughtAs: /suspicion/,
   },
+  "who is away is taken for gone": {
+    file: "core/listing.ts",
+    find: "  if (listing.leased && found !== null) return",
+    replace: "  if (listing.leased && found === old) return",
+    caughtAs: /leases/,
+  },
+  "a run that finds no room is left out without a word": {
+    file: coordinator("scheduler"),
+    find: "        counts.queueFull++;\n",
+    replace: "",
+    caughtAs: /I9/,
+  },
   "records are kept in memory only": {
     file: coordinator("discover"),
     find: `: [...beside, { kind: "discovery", name, records, changes: [], at: clock.wall() }];`,

@@ -52,8 +52,9 @@ export async function runSchedule({
   const clock = clockOf({ now: () => 0, wall: () => 0, after: () => () => {} });
   const store = await openStore("memory:", { source: "/rollcall/sim", clock, log, replayed });
   const retention = { ageMs: chance.pick([40_000, 3_600_000]), most: chance.pick([20, 100_000]) };
+  const room = chance.is(0.15) ? { most: chance.whole(1, 2), workers: chance.whole(1, 2) } : null;
   const world = openWorld({
-    ...{ chance, store, program, log, retention, note },
+    ...{ chance, store, program, log, retention, room, note },
     violate(what) {
       if (violations.length < MOST_VIOLATIONS && !violations.includes(what)) violations.push(what);
       world.note(`VIOLATION ${what}`);
@@ -93,7 +94,11 @@ function people({ chance, fleet, sources }: World): void {
   for (let left = chance.whole(1, 3); left > 0; left--) fleet.grow(`prod/c${left}`, chance.whole(1, 4));
   for (let left = chance.whole(1, 2); left > 0; left--) {
     const name = `d${left}`;
-    sources.set(name, { name, clusters: new Set(), naming: chance.is(0.3), trouble: "none" });
+    const leased = chance.is(0.3);
+    const naming = leased || chance.is(0.3);
+    sources.set(name, {
+      ...{ name, clusters: new Set(), naming, leased, retired: new Set(), trouble: "none" },
+    });
   }
   for (const { id } of fleet.clusters) chance.pick([...sources.values()]).clusters.add(id);
 }

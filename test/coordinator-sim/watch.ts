@@ -1,9 +1,11 @@
 /** What is asked of agents, and when: I9, I10 and I11 of the coordinator, and what each refresh saw. */
 import type { Poll } from "../../src/coordinator/agent-client.ts";
+import type { Room } from "../../src/coordinator/scheduler.ts";
 import type { NodeFacts } from "../../src/core/cluster.ts";
 import { equal } from "../../src/core/equal.ts";
 import type { Observation } from "../../src/core/observation.ts";
 import type { Time } from "../sim/time.ts";
+import type { Tally } from "./faults.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { Ledger, Observed } from "./ledger.ts";
 
@@ -16,6 +18,8 @@ type Round = {
 export type WatchOptions = {
   readonly time: Time;
   readonly violate: (what: string) => void;
+  readonly tally: Tally;
+  readonly room: Room | null;
   readonly ledger: () => Ledger;
 };
 
@@ -25,6 +29,9 @@ type Own = {
   readonly polledAt: Map<string, number>;
   readonly answeredAt: Map<string, number>;
   inFlight: number;
+  /** When it was last seen to say that a run was left out, and how often it had. */
+  fullAt: number;
+  full: number;
 };
 
 /** Ticks, and turns of the queue. */
@@ -33,7 +40,7 @@ const SLACK_MS = 1_500;
 const LONGEST_POLL_MS = 5_000;
 const MOST_TIMERS = 400;
 
-export function openWatch({ time, violate, ledger }: WatchOptions) {
+export function openWatch({ time, violate, tally, room, ledger }: WatchOptions) {
   const lives = new Map<number, Own>();
   const said = new Map<string, Pick<NodeFacts, "identity" | "report">[]>();
   /** Since when a cluster is listed and scheduled as it is. */
@@ -41,7 +48,10 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
   const own = (life: Incarnation): Own => {
     const there = lives.get(life.number);
     if (there !== undefined) return there;
-    const made: Own = { rounds: new Map(), polledAt: new Map(), answeredAt: new Map(), inFlight: 0 };
+    const made: Own = {
+      ...{ rounds: new Map(), polledAt: new Map(), answeredAt: new Map(), inFlight: 0 },
+      ...{ fullAt: 0, full: 0 },
+    };
     lives.set(life.number, made);
     return made;
   };
@@ -111,12 +121,34 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
       const book = ledger();
       const names = new Set([...book.records.values()].flat().map((record) => record.cluster_id));
       const tasks = life.view?.tasks().length ?? 0;
+      roomFor(life, mine);
       if (tasks > 3 * (names.size + book.discoveries.size + 4)) violate(`I10: ${tasks} tasks`);
       for (const id of names) onTime(life, mine, id, book);
     },
     /** What was asked for or changed anew is due anew. */
     again: (id: string) => since.delete(id),
   };
+
+  /** What waits and what runs is within its bounds, and what finds no room is counted. */
+  function roomFor({ view }: Incarnation, mine: Own): void {
+    if (view === null) return;
+    const { queueFull } = view.counters();
+    if (queueFull > mine.full) {
+      mine.fullAt = time.now();
+      tally.hit("the queue was full");
+    }
+    mine.full = queueFull;
+    const of = (state: string) => view.tasks().filter((one) => one.state === state).length;
+    if (room !== null && (of("running") > room.workers || of("queued") > room.most))
+      violate(`I10: ${of("running")} tasks run and ${of("queued")} wait`);
+  }
+
+  /** With little room a run that is late waits for a worker, or was said to be left out. */
+  function isSaid({ view }: Incarnation, mine: Own, id: string, interval: number): boolean {
+    if (room === null) return false;
+    const waits = view?.tasks().some(({ kind, name }) => kind === "refresh" && name === id) ?? false;
+    return waits || time.now() - mine.fullAt <= interval + SLACK_MS;
+  }
 
   /** I9. */
   function onTime(life: Incarnation, mine: Own, id: string, book: Ledger): void {
@@ -157,6 +189,7 @@ export function openWatch({ time, violate, ledger }: WatchOptions) {
     const lastMs = life.view.reports(id).find(({ outcome }) => outcome !== "discarded")?.duration_ms ?? 0;
     const answeredAt = isAsking ? time.now() : (mine.polledAt.get(id) ?? 0) + lastMs;
     const isLoad = answeredAt - (mine.polledAt.get(id) ?? 0) > 0.8 * interval;
+    if (isSaid(life, mine, id, interval)) return;
     if (isAsking && time.now() - last <= LONGEST_POLL_MS + SLACK_MS) return;
     if (time.now() - Math.max(last, isLoad && !isAsking ? answeredAt : 0) <= 2 * interval + SLACK_MS) return;
     violate(`I9: ${id} was not polled for ${time.now() - last} ms, and its interval is ${interval}`);

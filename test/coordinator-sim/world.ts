@@ -1,5 +1,6 @@
 /** Everything around a coordinator, on one clock: agents, inventories, its store, and whoever starts it again. */
 import type { Coordinator, CoordinatorDeps } from "../../src/coordinator/coordinator.ts";
+import type { Room } from "../../src/coordinator/scheduler.ts";
 import type { Inventory } from "../../src/core/inventory.ts";
 import type { DiscoverySettings } from "../../src/core/settings.ts";
 import { reason } from "../../src/lib/errors.ts";
@@ -32,6 +33,7 @@ export type World = {
   readonly trouble: { readonly store: StoreTrouble; readonly poll: PollTrouble };
   /** What operators accept just now. */
   readonly accepting: Set<{ readonly name: string }>;
+  readonly room: Room | null;
   /** Nothing new goes wrong. */
   quiet: boolean;
   life: Life | null;
@@ -50,6 +52,8 @@ export type WorldOptions = {
   readonly program: Program;
   readonly log: Log;
   readonly retention: CoordinatorDeps["retention"];
+  /** For tasks; null: as much as the coordinator is shipped with. */
+  readonly room: Room | null;
   readonly violate: (what: string) => void;
   readonly note: (what: string) => void;
 };
@@ -61,11 +65,12 @@ export function openWorld(options: WorldOptions): World {
   const time = virtualTime();
   const tally = openTally();
   const fleet = openFleet(chance);
-  const watch = openWatch({ time, violate, ledger: () => world.ledger });
+  const watch = openWatch({ time, violate, tally, room: options.room, ledger: () => world.ledger });
   const accepting = new Set<{ readonly name: string }>();
   const ledger = openLedger({
     ...{ fleet, tally, violate, seen: watch.seen, said: watch.said },
     accepting: (name) => [...accepting].some((one) => one.name === name),
+    source: (name) => world.sources.get(name) ?? null,
   });
   const world: World = {
     ...{
@@ -85,7 +90,7 @@ export function openWorld(options: WorldOptions): World {
       store: { failing: 0, unknown: 0, unread: 0, slowMs: 0 },
       poll: { own: 0, earlier: 0, allSilent: false },
     },
-    ...{ wallMs: START, violate },
+    ...{ wallMs: START, violate, room: options.room },
     note: (what) => options.note(`${(time.now() / 1_000).toFixed(3)} ${what}`),
     begin: () => begin(world, options),
   };
@@ -117,6 +122,7 @@ function begin(world: World, options: WorldOptions): void {
     openInventory: async (settings) => inventoryOf(world, life, settings, looking),
     checkInventory: async () => ({ ok: true }),
     pacing: { clock: life.clock, random: chance.next },
+    ...(options.room === null ? {} : { room: options.room }),
   };
   const ended = (error: unknown) => {
     if (life.dead) return;
