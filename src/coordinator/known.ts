@@ -173,8 +173,10 @@ function readingBack({ store, reread, discoveries, clusterOf }: Reading): Reader
 
   async function cluster(id: string): Promise<() => void> {
     const known = clusterOf(id);
-    known.fence ??= await store.fence(id);
+    const fence = known.fence ?? (await store.fence(id));
+    // It is fenced once it is read, or what was known before would count as sure.
     known.cluster = await store.cluster(id);
+    known.fence = fence;
     return () => reread("cluster", id, false);
   }
 

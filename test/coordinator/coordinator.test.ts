@@ -189,6 +189,25 @@ describe("a commit of which nobody can tell whether it was done", () => {
 });
 
 describe("a coordinator that is started again", () => {
+  it("goes on from what its predecessor wrote meanwhile, though it could not read that at first", async () => {
+    const said = [1, 2];
+    const look = async () => listing(A);
+    const first = await running({ look, poll: async () => leader(said.shift() ?? 2) });
+    await first.apply(discovery({ interval: 600 }));
+    await first.pass(3_000);
+    const second = await running({ look, poll: async () => leader(3), after: first });
+    await first.view.refresh("prod/a");
+    await first.pass(100);
+    await first.stop();
+    second.unread("cluster");
+    await second.pass(60_000);
+    expect(second.view.reports("prod/a")[0]?.decisions[0]?.message).toContain("read the store");
+    second.unread();
+    await second.pass(60_000);
+    expect(second.view.reports("prod/a")[0]).toMatchObject({ outcome: "done", decisions: [] });
+    await second.end();
+  });
+
   it("refreshes a cluster when it was due, also one that nobody has settings for", async () => {
     let polls = 0;
     const poll = async () => {
