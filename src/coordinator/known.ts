@@ -1,6 +1,6 @@
 /**
  * What a coordinator knows, in memory as it is in the store: read once at start, and changed only after the store
- * has taken the change. One process owns a store, so nothing is read twice.
+ * has taken the change. One process owns a store, so nothing is read twice but what is in doubt (`doubts.ts`).
  */
 import type { Cluster, Facts, Marks } from "../core/cluster.ts";
 import { byText } from "../core/equal.ts";

@@ -146,14 +146,16 @@ export function openWatch({ time, violate, tally, room, ledger }: WatchOptions) 
   /** With little room a run that is late waits for a worker, or was said to be left out. */
   function isSaid({ view }: Incarnation, mine: Own, id: string, interval: number): boolean {
     if (room === null) return false;
-    const waits = view?.tasks().some(({ kind, name }) => kind === "refresh" && name === id) ?? false;
+    const waits = (view?.tasks() ?? []).some(
+      ({ kind, name, state }) => kind === "refresh" && name === id && state === "queued",
+    );
     return waits || time.now() - mine.fullAt <= interval + SLACK_MS;
   }
 
   /** I9. */
   function onTime(life: Incarnation, mine: Own, id: string, book: Ledger): void {
     const settings = book.settings.get(id);
-    // What it could not read back of settings that it was told failed, it need not follow.
+    // Settings that it was told failed it need not follow before it has read them back.
     const heldMs = life.view?.cluster(id)?.settings.interval_ms ?? 0;
     const interval = Math.max(settings?.interval_ms ?? 60_000, heldMs);
     const all = [...book.records].filter(([, list]) => list.some((one) => one.cluster_id === id));
