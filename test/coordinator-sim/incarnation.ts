@@ -27,8 +27,9 @@ export type Incarnation = {
   unsure: number;
   /** When the last of these came back: who acts in the same moment may not have heard of it yet. */
   sureAt: number;
-  /** When it last could not read the store back. */
+  /** When it last could not read the store back, and until when it cannot. */
   unreadAt: number;
+  blindUntil: number;
   readonly beganAt: number;
   resumedAt: number;
   paused: boolean;
@@ -96,6 +97,7 @@ export function beginLife({ number, time, wallMs, flip, tally, died }: LifeOptio
     ...{ number, clock, stop: new AbortController(), view: null, ended: false, dead: false, replaced: false },
     ...{ callsLeft: null, timers: 0, storeAt: 0, answerAt: 0, unsure: 0, sureAt: 0 },
     unreadAt: 0,
+    blindUntil: 0,
     ...{ beganAt, resumedAt: beganAt, paused: false, deliver },
     pause() {
       life.paused = true;

@@ -78,13 +78,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: coordinator("coordinator"),
     find: "        (until) => settle({ doubts: known.doubts, locks, pacing: deps.pacing, log }, until),\n",
     replace: "",
-    caughtAs: /in doubt/,
+    caughtAs: /in doubt|I9/,
   },
   "a cluster is refreshed by what was listed before": {
     file: coordinator("doubts"),
     find: "    if (doubts.size === 0) return;\n",
     replace: "    return;\n",
-    caughtAs: /I7|truth|nobody lists it/,
+    caughtAs: /I7|I11|truth/,
   },
   "a cluster is refreshed twice at once": {
     file: coordinator("locks"),

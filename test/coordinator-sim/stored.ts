@@ -28,7 +28,7 @@ export function storeFor(options: StoredOptions): Store {
   const ask = asking(options);
   const read = <T>(work: () => Promise<T>): Promise<T> =>
     ask(async () => {
-      if (!chance.is(trouble.unread)) return work();
+      if (options.time.now() >= life.blindUntil && !chance.is(trouble.unread)) return work();
       tally.hit("the store could not be read");
       life.unreadAt = options.time.now();
       throw new RollcallError("store", "read the store: disk I/O error");
@@ -50,6 +50,9 @@ export function storeFor(options: StoredOptions): Store {
         if (life.replaced && all.some(({ kind }) => kind !== "cluster"))
           throw new RollcallError("locked", "the store is in use by another coordinator");
         const fault = faultOf(chance, trouble);
+        // A store that cannot tell what became of a commit often cannot be read either.
+        if ((fault === "done" || fault === "unknown") && isWide && chance.is(0.4))
+          life.blindUntil = options.time.now() + chance.between(20, 5_000);
         if (fault === "failed") {
           tally.hit("the store failed");
           throw new RollcallError("store", "write to the store: disk I/O error");
