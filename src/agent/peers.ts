@@ -72,6 +72,8 @@ export function openPeers(options: PeersOptions) {
   /** Who leads, as each agent that answers last said, by incarnation. `saidAt`: when it last said so unasked. */
   const claims = new Map<string, LeaderClaim & { readonly address: string; readonly saidAt: number }>();
   const surveyDue = bell();
+  /** Rounds of asking under way, each of which asks those who become known meanwhile. */
+  const rounds = new Set<(address: string | null) => void>();
   const file = openKeptFile({
     path: options.path,
     text: () =>
@@ -103,6 +105,11 @@ export function openPeers(options: PeersOptions) {
     others.set(ref.incarnation, { id: ref.id, incarnation: ref.incarnation, agent_addr: ref.agent_addr });
     file.changed();
     return true;
+  };
+
+  /** Others became known, or the one at this address is there now. */
+  const news = (address: string | null): void => {
+    for (const tell of rounds) tell(address);
   };
 
   const targets = (): string[] => {
@@ -146,7 +153,11 @@ export function openPeers(options: PeersOptions) {
       for (const ref of peers) remember(ref, true);
     };
     const wasSlow = (address: string) => contacts.get(address)?.slow === true;
-    const hellos = await askRound({ clock, targets, ask, heard, wasSlow }, signal, enough);
+    const onNews = (then: (address: string | null) => void) => {
+      rounds.add(then);
+      return () => void rounds.delete(then);
+    };
+    const hellos = await askRound({ clock, targets, ask, heard, onNews, wasSlow }, signal, enough);
     const known = new Set(targets());
     for (const address of contacts.keys()) if (!known.has(address)) contacts.delete(address);
     const here = new Set([...members, ...others.values()].map((m) => m.incarnation));
@@ -171,22 +182,25 @@ export function openPeers(options: PeersOptions) {
     },
     /** The directory as it is now. */
     see(seen: readonly Member[]): void {
-      const news = JSON.stringify(seen) !== JSON.stringify(members);
+      const isNews = JSON.stringify(seen) !== JSON.stringify(members);
       members = seen;
       left = left.filter(({ id }) => !seen.some((m) => m.id === id));
-      if (news) surveyDue.ring();
-      if (news && options.keepsMembers) file.changed();
+      if (isNews) surveyDue.ring();
+      if (isNews && options.keepsMembers) file.changed();
       for (const m of seen) remember(m, false);
     },
     /** Where agents may be, as a list or DNS has it now. */
     seek(addresses: readonly string[]): void {
       seeds = addresses;
+      news(null);
     },
     /** An agent said hello; true when that was news, or when it had not answered before. */
     meet(ref: PeerRef): boolean {
       const wasSilent = contacts.get(ref.agent_addr)?.ok === false;
       if (wasSilent) contacts.delete(ref.agent_addr);
-      return remember(ref, false) || wasSilent;
+      const isNews = remember(ref, false) || wasSilent;
+      if (isNews) news(ref.agent_addr);
+      return isNews;
     },
     /** An agent left for good, and is no member from now on. */
     leave({ id, incarnation }: PeerRef): void {

@@ -16,6 +16,7 @@ function make(
   const clock = manualClock();
   const targets = [...known];
   const asked: string[] = [];
+  let news: (address: string | null) => void = () => {};
   const options: RoundOptions = {
     clock,
     targets: () => targets,
@@ -26,9 +27,20 @@ function make(
     heard({ peers }) {
       for (const { agent_addr } of peers) if (!targets.includes(agent_addr)) targets.push(agent_addr);
     },
+    onNews(then) {
+      news = then;
+      return () => {
+        news = () => {};
+      };
+    },
     wasSlow: (address) => slow.includes(address),
   };
-  return { clock, asked, options, targets };
+  /** Another one becomes known, in whatever way. */
+  const met = (address: string) => {
+    if (!targets.includes(address)) targets.push(address);
+    news(address);
+  };
+  return { clock, asked, options, targets, met };
 }
 const naming = (id: string, ...named: string[]) =>
   helloOf(id, { peers: named.map((name) => ({ id: name, incarnation: `${name}-1`, agent_addr: name })) });
@@ -87,6 +99,47 @@ describe("a round of asking", () => {
     // The clock stands still: nobody is waited for who has not answered.
     expect(ids(await askRound(options, never(), atLeast(5)))).toEqual(["a"]);
     expect(asked).toContain("hole");
+  });
+
+  it("asks who introduces itself while nobody answers, and then waits no more for who has had its time", async () => {
+    const { options, clock, met } = make({ b: answering(naming("b")), hole: silence }, ["hole"]);
+    const round = askRound(options, never(), atLeast(1));
+    await turns();
+    clock.advance(400);
+    met("b");
+    // The clock stands still.
+    expect(ids(await round)).toEqual(["b"]);
+  });
+
+  it("asks one again that was not there yet when it was asked, once it introduces itself", async () => {
+    const answers = { b: () => Promise.resolve<Hello | null>(null), hole: silence };
+    const { options, clock, met, asked } = make(answers, ["hole", "b"]);
+    const round = askRound(options, never(), atLeast(1));
+    await turns();
+    clock.advance(400);
+    answers.b = answering(naming("b"));
+    met("b");
+    expect(ids(await round)).toEqual(["b"]);
+    expect(asked).toEqual(["hole", "b", "b"]);
+  });
+
+  it("gives others as long again as the slowest answer took", async () => {
+    const [late, later] = [Promise.withResolvers<Hello>(), Promise.withResolvers<Hello>()];
+    const { options, clock } = make({ a: () => late.promise, b: () => later.promise, hole: silence }, [
+      "a",
+      "b",
+      "hole",
+    ]);
+    const round = askRound(options, never(), atLeast(1));
+    await turns();
+    clock.advance(300);
+    late.resolve(naming("a"));
+    await turns();
+    clock.advance(299);
+    later.resolve(naming("b"));
+    await turns();
+    clock.advance(1);
+    expect(ids(await round)).toEqual(["a", "b"]);
   });
 
   it("asks nobody any more once it is over", async () => {
