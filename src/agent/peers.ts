@@ -71,6 +71,8 @@ export function openPeers(options: PeersOptions) {
   let leader: LeaderRecord | null = null;
   /** Who leads, as each agent that answers last said, by incarnation. `saidAt`: when it last said so unasked. */
   const claims = new Map<string, LeaderClaim & { readonly address: string; readonly saidAt: number }>();
+  /** How many questions to each address are under way. */
+  const asking = new Map<string, number>();
   const surveyDue = bell();
   /** Rounds of asking under way, each of which asks those who become known meanwhile. */
   const rounds = new Set<(address: string | null) => void>();
@@ -121,6 +123,7 @@ export function openPeers(options: PeersOptions) {
 
   const ask = async (address: string, signal: AbortSignal): Promise<Hello | null> => {
     const at = clock.now();
+    asking.set(address, (asking.get(address) ?? 0) + 1);
     try {
       const hello = await withDeadline(clock, signal, HELLO_LIMIT_MS, `hello to ${address}`, (s) =>
         client.hello(address, s),
@@ -144,6 +147,10 @@ export function openPeers(options: PeersOptions) {
       // What it said holds no more than that it is there.
       for (const [incarnation, claim] of claims) if (claim.address === address) claims.delete(incarnation);
       return null;
+    } finally {
+      const more = (asking.get(address) ?? 1) - 1;
+      if (more > 0) asking.set(address, more);
+      else asking.delete(address);
     }
   };
 
@@ -152,7 +159,8 @@ export function openPeers(options: PeersOptions) {
       remember({ id, incarnation, agent_addr }, false);
       for (const ref of peers) remember(ref, true);
     };
-    const wasSlow = (address: string) => contacts.get(address)?.slow === true;
+    // Or it has not answered the round before, which did not wait for it to the end.
+    const wasSlow = (address: string) => contacts.get(address)?.slow === true || asking.has(address);
     const onNews = (then: (address: string | null) => void) => {
       rounds.add(then);
       return () => void rounds.delete(then);

@@ -11,7 +11,7 @@ import { until } from "../support/wait.ts";
 import { rememberingLog } from "./support/log.ts";
 import { helloOf, memberOf, refTo } from "./support/records.ts";
 
-type Answers = Record<string, Hello | Error | (() => Hello | Error)>;
+type Answers = Record<string, Hello | Error | (() => Hello | Error | Promise<Hello>)>;
 
 const peerOf = (id: string, more: Partial<PeerRef> = {}): PeerRef => {
   const { incarnation, agent_addr } = refTo(id);
@@ -26,7 +26,8 @@ function make(answers: Answers = {}, dir = tempDir("peers"), keepsMembers = fals
     async hello(address) {
       asked.push(address);
       const given = answers[address];
-      const answer = typeof given === "function" ? given() : given;
+      const said = typeof given === "function" ? given() : given;
+      const answer = said instanceof Promise ? await said : said;
       if (answer === undefined) throw new RollcallError("unreachable", "connect ECONNREFUSED");
       if (answer instanceof Error) throw answer;
       return answer;
@@ -216,6 +217,24 @@ describe("asking everybody", () => {
     }
     expect(peers.contact("10.0.0.0:4100")).toBeNull();
     expect(peers.contact("10.0.0.49:4100")).toMatchObject({ ok: false });
+  });
+
+  it("waits a little for one that is silent, and not again while that question is open", async () => {
+    const { peers, clock, asked } = make({
+      "n2.test:4100": helloOf("n2"),
+      "hole.test:4100": () => new Promise(() => {}),
+    });
+    peers.seek(["hole.test:4100", "n2.test:4100"]);
+    const enough = { isEnough: (hellos: readonly Hello[]) => hellos.length > 0 };
+    let over = false;
+    const first = peers.askAll(never(), enough).finally(() => (over = true));
+    await turns();
+    expect(over).toBe(false);
+    clock.advance(50);
+    expect((await first).map((h) => h.node_id)).toEqual(["n2"]);
+    // The clock stands still.
+    expect((await peers.askAll(never(), enough)).map((h) => h.node_id)).toEqual(["n2"]);
+    expect(asked.filter((address) => address === "hole.test:4100")).toHaveLength(2);
   });
 
   it("ends when it is aborted", async () => {
