@@ -4,36 +4,23 @@
  * coordinator. Exits with 1 after a violation, or where a kind of fault took effect in fewer schedules than `--least`.
  */
 import { parseArgs } from "node:util";
+import { conclude, FLAGS, print, seedsOf } from "../support/simulation.ts";
 import { kinds } from "./faults.ts";
 import { mutantProgram, mutants } from "./mutants.ts";
 import { addResult, noResults, replay, report, type Summary } from "./report.ts";
 import { runSchedule } from "./schedule.ts";
 import { runThreads } from "./threads.ts";
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string", default: "1" },
-    schedules: { type: "string" },
-    seconds: { type: "string" },
-    least: { type: "string", default: "0" },
-    mutant: { type: "string" },
-    trace: { type: "boolean", default: false },
-  },
-});
-const first = Number(values.seed);
-const untilMs = values.seconds === undefined ? Infinity : Number(values.seconds) * 1_000;
-const schedules = Number(values.schedules ?? (values.seconds === undefined ? 200 : Infinity));
+const { values } = parseArgs({ options: FLAGS });
+const { first, schedules, untilMs } = seedsOf(values);
 const mutant = values.mutant ?? null;
 if (mutant !== null && mutants[mutant] === undefined)
   throw new Error(`there is no mutant "${mutant}"; there are:\n  ${Object.keys(mutants).join("\n  ")}`);
 
-const print = (line: string) => process.stdout.write(`${line}\n`);
 const began = performance.now();
 const sum = values.trace || schedules === 1 ? await here() : await threads();
-for (const line of report(sum, (performance.now() - began) / 1_000)) print(line);
-const rare = kinds.filter((kind) => (sum.hit[kind] ?? 0) < Number(values.least));
-for (const kind of rare) print(`hit in fewer than ${values.least} schedules: ${kind}`);
-process.exitCode = sum.violations.length === 0 && rare.length === 0 ? 0 : 1;
+const lines = report(sum, (performance.now() - began) / 1_000);
+process.exitCode = conclude(sum, lines, { kinds, least: Number(values.least) });
 
 /** One after the other, with what each came to. */
 async function here(): Promise<Summary> {

@@ -1,14 +1,10 @@
 /** Schedules over two threads. */
-import { once } from "node:events";
-import { Worker } from "node:worker_threads";
+import { overThreads, type Seeds } from "../support/simulation.ts";
 import { addSummary, noResults, type Summary } from "./report.ts";
 import type { Mode } from "./shape.ts";
 import type { Order } from "./worker.ts";
 
-export type Task = {
-  readonly first: number;
-  /** How many at most. */
-  readonly schedules: number;
+export type Task = Seeds & {
   /** Null: it is drawn. */
   readonly mode?: Mode | null;
   /** Null: the agent as it is shipped. */
@@ -17,7 +13,6 @@ export type Task = {
   readonly done?: (block: Summary) => boolean;
 };
 
-const THREADS = 2;
 /** What a thread takes at once. A mutant is mostly found in the first few. */
 const BLOCK = { shipped: 25, mutant: 5 } as const;
 
@@ -25,27 +20,15 @@ const BLOCK = { shipped: 25, mutant: 5 } as const;
 export async function runThreads(task: Task): Promise<Summary> {
   const { first, schedules, mode = null, mutant = null, done } = task;
   const sum = noResults();
-  let next = first;
-  let over = false;
-  const block = mutant === null ? BLOCK.shipped : BLOCK.mutant;
-  const thread = async () => {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
-      resourceLimits: { maxYoungGenerationSizeMb: 64 },
-    });
-    try {
-      while (!over && next < first + schedules) {
-        const order: Order = { from: next, to: Math.min(first + schedules, next + block), mode, mutant };
-        next = order.to;
-        worker.postMessage(order);
-        // Rejects where the thread fails.
-        const [results] = (await once(worker, "message")) as [Summary];
-        addSummary(sum, results);
-        over ||= done?.(results) ?? false;
-      }
-    } finally {
-      await worker.terminate();
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(THREADS, Math.ceil(schedules / block)) }, thread));
+  await overThreads<Order, Summary>({
+    ...{ first, schedules },
+    worker: new URL("./worker.ts", import.meta.url),
+    block: mutant === null ? BLOCK.shipped : BLOCK.mutant,
+    order: (from, to) => ({ from, to, mode, mutant }),
+    done(results) {
+      addSummary(sum, results);
+      return done?.(results) ?? false;
+    },
+  });
   return sum;
 }
