@@ -24,14 +24,11 @@ async function yaml(doing: string, text: string): Promise<unknown> {
   // YAML that is cut off is often YAML with fewer nodes. Writers end with a newline, a cut seldom falls behind one.
   if (text !== "" && !text.endsWith("\n"))
     throw unreadable(doing, "ends within a line: it is being written, or lacks the last newline");
-  const { parseDocument } = await import("../yaml.ts");
-  const document = parseDocument(text, { prettyErrors: false, stringKeys: true, logLevel: "error" });
-  if (document.errors.length > 0) throw unreadable(doing, "is not YAML");
-  try {
-    return document.toJS({ maxAliasCount: 100 });
-  } catch {
-    throw unreadable(doing, "is not YAML: an alias leads nowhere, or too many aliases");
-  }
+  const { readYaml } = await import("../../src/lib/yaml.ts");
+  const read = readYaml(text);
+  if (!read.ok) throw unreadable(doing, `is not YAML: ${read.problem}`);
+  if (read.values.length > 1) throw unreadable(doing, "must be one document, without --- between several");
+  return read.values[0];
 }
 
 /** `bad_record`, in one line. */

@@ -14,7 +14,7 @@ import { openKeptFile } from "../lib/kept-file.ts";
 import type { Log } from "../lib/log.ts";
 import { bell, withDeadline } from "../lib/loop.ts";
 import type { PeerClient } from "./peer-client.ts";
-import { askRound, type Enough } from "./round.ts";
+import { askRound, type Enough, openNews } from "./round.ts";
 
 export const HELLO_LIMIT_MS = 1_000;
 /** Peers that a hello names at most. */
@@ -74,8 +74,7 @@ export function openPeers(options: PeersOptions) {
   /** How many questions to each address are under way. */
   const asking = new Map<string, number>();
   const surveyDue = bell();
-  /** Rounds of asking under way, each of which asks those who become known meanwhile. */
-  const rounds = new Set<(address: string | null) => void>();
+  const news = openNews();
   const file = openKeptFile({
     path: options.path,
     text: () =>
@@ -107,11 +106,6 @@ export function openPeers(options: PeersOptions) {
     others.set(ref.incarnation, { id: ref.id, incarnation: ref.incarnation, agent_addr: ref.agent_addr });
     file.changed();
     return true;
-  };
-
-  /** Others became known, or the one at this address is there now. */
-  const news = (address: string | null): void => {
-    for (const tell of rounds) tell(address);
   };
 
   const targets = (): string[] => {
@@ -161,11 +155,8 @@ export function openPeers(options: PeersOptions) {
     };
     // Or it has not answered the round before, which did not wait for it to the end.
     const wasSlow = (address: string) => contacts.get(address)?.slow === true || asking.has(address);
-    const onNews = (then: (address: string | null) => void) => {
-      rounds.add(then);
-      return () => void rounds.delete(then);
-    };
-    const hellos = await askRound({ clock, targets, ask, heard, onNews, wasSlow }, signal, enough);
+    const round = { clock, targets, ask, heard, onNews: news.on, wasSlow };
+    const hellos = await askRound(round, signal, enough);
     const known = new Set(targets());
     for (const address of contacts.keys()) if (!known.has(address)) contacts.delete(address);
     const here = new Set([...members, ...others.values()].map((m) => m.incarnation));
@@ -200,14 +191,14 @@ export function openPeers(options: PeersOptions) {
     /** Where agents may be, as a list or DNS has it now. */
     seek(addresses: readonly string[]): void {
       seeds = addresses;
-      news(null);
+      news.tell(null);
     },
     /** An agent said hello; true when that was news, or when it had not answered before. */
     meet(ref: PeerRef): boolean {
       const wasSilent = contacts.get(ref.agent_addr)?.ok === false;
       if (wasSilent) contacts.delete(ref.agent_addr);
       const isNews = remember(ref, false) || wasSilent;
-      if (isNews) news(ref.agent_addr);
+      if (isNews) news.tell(ref.agent_addr);
       return isNews;
     },
     /** An agent left for good, and is no member from now on. */

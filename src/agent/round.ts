@@ -94,3 +94,17 @@ export async function askRound(
   stop();
   return [...hellos.values()];
 }
+
+/** What rounds under way are told while they ask: `null`, others became known; else who is at this address is there now. */
+export function openNews() {
+  const listeners = new Set<(address: string | null) => void>();
+  return {
+    tell(address: string | null): void {
+      for (const then of listeners) then(address);
+    },
+    on(then: (address: string | null) => void): () => void {
+      listeners.add(then);
+      return () => void listeners.delete(then);
+    },
+  };
+}

@@ -1,20 +1,9 @@
 /** JSON and YAML, read with the place of a mistake and without repeating the text, which may hold secrets. */
-import type { LineCounter, Document as YamlDocument } from "yaml";
 import { jsonProblem } from "./json-problem.ts";
 import { usageError } from "./usage.ts";
 
 /** A mapping, as `-config` and `-disco-config` must be. */
 export type Document = Readonly<Record<string, unknown>>;
-
-/** The usual mistakes in YAML, by the library's codes. */
-const MISTAKES: Readonly<Record<string, string>> = {
-  BAD_INDENT: "wrong indentation",
-  BLOCK_AS_IMPLICIT_KEY: "wrong indentation, or a second : in one line,",
-  DUPLICATE_KEY: "a key that is there already",
-  MISSING_CHAR: "something is missing (a quote, a bracket, or the space after :)",
-  TAB_AS_INDENT: "a tab as indentation",
-  UNEXPECTED_TOKEN: "something unexpected",
-};
 
 /** Reads JSON that must be an object. Throws one usage line that begins with `where`. */
 export function readJson(where: string, text: string): Document {
@@ -34,45 +23,25 @@ export function readJson(where: string, text: string): Document {
  * Throws one usage line that begins with `where`.
  */
 export async function readDocument(where: string, content: string): Promise<Document> {
-  const text = content.replace(/^\uFEFF/, "");
-  const json = text.trimStart().startsWith("{");
-  if (json && (where.endsWith(".json") || jsonProblem(text) === null)) return readJson(where, text);
-  const { LineCounter, parseDocument } = await import("./yaml.ts");
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, ...YAML });
-  return mapping(where, contentOf(where, document, lineCounter) ?? {});
+  const [value, ...more] = await valuesIn(where, content);
+  if (more.length > 0) throw usageError(`${where}: must be one document, without --- between several`);
+  return mapping(where, value ?? {});
 }
 
 /** As readDocument, for any number of mappings in one text, in lists too; empty ones are left out. */
 export async function readDocuments(where: string, content: string): Promise<readonly Document[]> {
+  const values = (await valuesIn(where, content)).filter((value) => value !== null);
+  return values.flat().map((one) => mapping(where, one));
+}
+
+async function valuesIn(where: string, content: string): Promise<readonly unknown[]> {
   const text = content.replace(/^\uFEFF/, "");
   const json = text.trimStart().startsWith("{");
   if (json && (where.endsWith(".json") || jsonProblem(text) === null)) return [readJson(where, text)];
-  const { LineCounter, parseAllDocuments } = await import("./yaml.ts");
-  const lineCounter = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter, ...YAML });
-  return [...documents].flatMap((document) => {
-    const value = contentOf(where, document, lineCounter);
-    const values = Array.isArray(value) ? value : value === null || value === undefined ? [] : [value];
-    return values.map((one) => mapping(where, one));
-  });
-}
-
-const YAML = { prettyErrors: false, stringKeys: true, logLevel: "error" } as const;
-
-function contentOf(where: string, document: YamlDocument, lines: LineCounter): unknown {
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    // The library's own sentence may quote the text.
-    const what = MISTAKES[error.code] ?? error.code.toLowerCase().replaceAll("_", " ");
-    throw usageError(`${where}: is not YAML: ${what} at ${at(line, col)}`);
-  }
-  try {
-    return document.toJS({ maxAliasCount: 100 });
-  } catch {
-    throw usageError(`${where}: is not YAML: an alias leads nowhere, or too many aliases`);
-  }
+  const { readYaml } = await import("../lib/yaml.ts");
+  const read = readYaml(text);
+  if (!read.ok) throw usageError(`${where}: is not YAML: ${read.problem}`);
+  return read.values;
 }
 
 function mapping(where: string, value: unknown): Document {

@@ -22,7 +22,7 @@ export async function printValue(value: unknown, output: Exclude<Output, "table"
 
 /** What makes YAML of values. */
 export async function yamlText(): Promise<(value: unknown) => string> {
-  const { stringify } = await import("./yaml.ts");
+  const { stringify } = await import("../lib/yaml.ts");
   // Strings with control characters are in double quotes, where these escapes mean the same.
   return (value) => harmless(stringify(value, { lineWidth: 0 }), /[\u007f-\u009f]/g);
 }

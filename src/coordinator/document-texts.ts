@@ -10,16 +10,6 @@ export type Texts = {
 const MOST_BYTES = 1024 * 1024;
 const MOST_DOCUMENTS = 1_000;
 
-/** The usual mistakes in YAML, by the library's codes. */
-const MISTAKES: Readonly<Record<string, string>> = {
-  BAD_INDENT: "wrong indentation",
-  BLOCK_AS_IMPLICIT_KEY: "wrong indentation, or a second : in one line,",
-  DUPLICATE_KEY: "a key that is there already",
-  MISSING_CHAR: "something is missing (a quote, a bracket, or the space after :)",
-  TAB_AS_INDENT: "a tab as indentation",
-  UNEXPECTED_TOKEN: "something unexpected",
-};
-
 /** Never throws. Documents without content are passed over; lists are taken apart. */
 export async function readTexts(text: string): Promise<Texts> {
   if (Buffer.byteLength(text) > MOST_BYTES)
@@ -42,24 +32,9 @@ async function valuesIn(text: string): Promise<Values> {
       return { values: [JSON.parse(text)], problems: [] };
     } catch {}
   }
-  const { LineCounter, parseAllDocuments } = await import("./yaml.ts");
-  const lineCounter = new LineCounter();
-  const options = { lineCounter, prettyErrors: false, stringKeys: true, logLevel: "error" } as const;
-  const values: unknown[] = [];
-  for (const document of parseAllDocuments(text, options)) {
-    const [error] = document.errors;
-    if (error !== undefined) {
-      const { line, col } = lineCounter.linePos(error.pos[0]);
-      // The library's own sentence may quote the text.
-      const what = MISTAKES[error.code] ?? error.code.toLowerCase().replaceAll("_", " ");
-      return { values: [], problems: [`the text is not YAML: ${what} at line ${line}, column ${col}`] };
-    }
-    try {
-      const value: unknown = document.toJS({ maxAliasCount: 100 });
-      if (value !== null && value !== undefined) values.push(value);
-    } catch {
-      return { values: [], problems: ["the text is not YAML: an alias leads nowhere, or too many aliases"] };
-    }
-  }
-  return { values, problems: [] };
+  const { readYaml } = await import("../lib/yaml.ts");
+  const read = readYaml(text);
+  return read.ok
+    ? { values: read.values.filter((value) => value !== null), problems: [] }
+    : { values: [], problems: [`the text is not YAML: ${read.problem}`] };
 }

@@ -88,7 +88,7 @@ describe("the inventory file", () => {
       "ends within a line: it is being written, or lacks the last newline",
     ],
     ["half of some JSON", '{"clusters":[{"cluster_id":"a"', "is not JSON"],
-    ["broken YAML", "clusters: [\n", "is not YAML"],
+    ["broken YAML", "clusters: [\n", "is not YAML: wrong indentation at line 2, column 1"],
     ["a bomb of aliases", bomb(), "is not YAML: an alias leads nowhere, or too many aliases"],
   ])("does not believe a file with %s", async (_what, text, line) => {
     writeFileSync(path, text);
