@@ -186,7 +186,8 @@ export function openPeers(options: PeersOptions) {
       left = left.filter(({ id }) => !seen.some((m) => m.id === id));
       if (isNews) surveyDue.ring();
       if (isNews && options.keepsMembers) file.changed();
-      for (const m of seen) remember(m, false);
+      // Without a store these are what was heard once: who is at an address, the one there has said since.
+      for (const m of seen) remember(m, options.keepsMembers === true);
     },
     /** Where agents may be, as a list or DNS has it now. */
     seek(addresses: readonly string[]): void {

@@ -64,6 +64,16 @@ describe("the peers that are known", () => {
     expect(peers.others().map((m) => m.id)).toEqual(["n2", "n3"]);
   });
 
+  it("have at an address who answered there, not the member that was there, where nothing but agents tells of members", () => {
+    const { peers } = make({}, tempDir("peers"), true);
+    const now = peerOf("n2", { incarnation: "n2-2" });
+    expect(peers.meet(now)).toBe(true);
+    peers.see([memberOf("n1"), memberOf("n2")]);
+    // Or each hello would be news, to which everybody answers with another.
+    expect(peers.meet(now)).toBe(false);
+    expect(peers.addressOf("n2-2")).toBe("n2.test:4100");
+  });
+
   it("never hold this agent, by incarnation or by address", () => {
     const { peers } = make();
     expect(peers.meet(peerOf("n1", { agent_addr: "elsewhere.test:4100" }))).toBe(false);
