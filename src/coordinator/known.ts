@@ -2,6 +2,7 @@
  * What a coordinator knows, in memory as it is in the store: read once at start, and changed only after the store
  * has taken the change. One process owns a store, so nothing is read twice but what is in doubt (`doubts.ts`).
  */
+import type { Calm } from "../core/calm.ts";
 import type { Cluster, Facts, Marks } from "../core/cluster.ts";
 import { byText } from "../core/equal.ts";
 import type { Change } from "../core/events.ts";
@@ -39,6 +40,8 @@ export type KnownCluster = {
   fence: number | null;
   /** Newest first. */
   reports: readonly RefreshReport[];
+  /** What its last refresh went by, where that changed nothing; else null. */
+  calm: Calm | null;
 };
 
 /** A cluster as it shall be, and the events of the way there. Null facts: it goes. */
@@ -87,7 +90,7 @@ export async function openKnown({ store, counts, wall, told, reread }: KnownOpti
     if (there !== undefined) return there;
     const made = {
       ...{ id, cluster: null, settings: syntheticSettings(id), document: null, run: null },
-      ...{ lateMs: 0, fence: null, reports: [] },
+      ...{ lateMs: 0, fence: null, reports: [], calm: null },
     };
     clusters.set(id, made);
     return made;

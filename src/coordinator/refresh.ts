@@ -2,6 +2,7 @@
  * One refresh of one cluster: its lock, all its agents at once, what they say taken into what is known, and the
  * difference committed with its events. A failing agent is data; a failing store ends the refresh, and nothing of it counts.
  */
+import { isAsCalm, isCalm, seenAgain } from "../core/calm.ts";
 import { type Marks, NO_MARKS } from "../core/cluster.ts";
 import type { Change } from "../core/events.ts";
 import type { ClusterRecord, InventoryNode } from "../core/inventory.ts";
@@ -190,12 +191,19 @@ async function taken(
   const target = targetOf(cluster.id, deps.known);
   if (target === null) return nothing("gone");
   const before = cluster.cluster;
-  const old = { facts: before?.facts ?? null, marks: before?.marks ?? NO_MARKS };
+  const { record } = target;
   const { name: discovery } = target.owner;
+  const { calm } = cluster;
+  const isNews = before === null || !isCalm(before.marks, record, observations);
+  if (!isNews && calm !== null && isAsCalm(calm, { facts: before.facts, record, discovery }, observations)) {
+    cluster.cluster = { ...before, marks: seenAgain(before.marks, observations) };
+    return { outcome: "done", decisions: calm.decisions, events: 0 };
+  }
+  cluster.calm = null;
+  const old = { facts: before?.facts ?? null, marks: before?.marks ?? NO_MARKS };
   const { suspect = null, conflict } = old.facts?.conditions ?? {
     conflict: deps.known.listers(cluster.id).filter((one) => one !== discovery),
   };
-  const { record } = target;
   const whose = { record, discovery, suspect, conflict: conflict ?? [] };
   const seen = observe(old, { ...whose, observations, partial });
   const { facts, marks, decisions } = seen;
@@ -204,6 +212,8 @@ async function taken(
   const changes = isStill ? [] : changesOf(old.facts, seen);
   if (before !== null && changes.length === 0 && isSamePlace(old.marks, marks)) {
     cluster.cluster = { ...before, marks };
+    if (!isNews && isCalm(marks, record, observations))
+      cluster.calm = { facts, record, discovery, decisions };
     return { outcome: "done", decisions, events: 0 };
   }
   const events = await deps.known.commit(new Map([[cluster, { facts, marks, changes }]]), []);
