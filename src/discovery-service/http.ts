@@ -83,7 +83,7 @@ export function createApp(options: AppOptions, deps: Deps): App {
   addViews(app, options.registers, holds);
   app.notFound((c) => wire.refuse(c, new RollcallError("unknown_path", "there is nothing at this path")));
   app.onError((error, c) => {
-    if (error instanceof RollcallError) return wire.refuse(c, withoutPaths(error));
+    if (wire.isRefusal(error)) return wire.refuse(c, withoutPaths(error));
     deps.log.error({ error: reason(error), method: c.req.method, path: c.req.path }, "request failed");
     return wire.refuse(c, new RollcallError("internal", "the request failed"));
   });

@@ -39,6 +39,11 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   store_full: 507,
 };
 
+/** Whether an error tells its caller something: one without a status of its own is a failure of the service. */
+export function isRefusal(error: unknown): error is RollcallError {
+  return error instanceof RollcallError && Object.hasOwn(STATUS, error.code);
+}
+
 /**
  * An answer that carries an error: `{"error":{"code","message","hint"}, …more}`, with the status of its code. The legacy
  * paths (`/`, `/<id>`) have `{"error":"<message>; <hint>"}`, a text, as they always had.

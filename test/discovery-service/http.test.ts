@@ -7,6 +7,7 @@ import {
   digest,
   type Limits,
 } from "../../src/discovery-service/registers.ts";
+import { RollcallError } from "../../src/lib/errors.ts";
 import { manualClock } from "../lib/manual-clock.ts";
 
 type Sent = { headers?: Record<string, string>; body?: string | Uint8Array<ArrayBuffer> };
@@ -319,16 +320,19 @@ describe("every path", () => {
     expect([answer.status, errorOf(answer.body)]).toEqual([507, "store_full"]);
   });
 
-  it("answers 500 to its own failure, says it in the log and not to the asker", async () => {
-    const { send, registers, failures } = make();
-    registers.view = () => {
-      throw new TypeError("the inside of it");
-    };
-    const answer = await send("GET /a/view");
-    expect([answer.status, errorOf(answer.body)]).toEqual([500, "internal"]);
-    expect(answer.body).not.toContain("inside");
-    expect(failures).toEqual([{ error: "the inside of it", method: "GET", path: "/a/view" }]);
-  });
+  it.each([new TypeError("the inside of it"), new RollcallError("file", "the inside of it")])(
+    "answers 500 to its own failure, says it in the log and not to the asker: %s",
+    async (failure) => {
+      const { send, registers, failures } = make();
+      registers.view = () => {
+        throw failure;
+      };
+      const answer = await send("GET /a/view");
+      expect([answer.status, errorOf(answer.body)]).toEqual([500, "internal"]);
+      expect(answer.body).not.toContain("inside");
+      expect(failures).toEqual([{ error: "the inside of it", method: "GET", path: "/a/view" }]);
+    },
+  );
 
   it("may be stored by nobody on the way", async () => {
     const { send } = make();

@@ -22,7 +22,13 @@ type Options = { readonly token?: string; readonly certified?: boolean; readonly
 async function make({ token, certified = false, path = join(tempDir("mounted"), "r.db") }: Options = {}) {
   let made = 0;
   const clock = manualClock();
-  const log = openLog({ level: "error", format: "json", write: () => {}, color: false });
+  const said: string[] = [];
+  const log = openLog({
+    level: "error",
+    format: "json",
+    write: (line) => void said.push(line),
+    color: false,
+  });
   const secret = token ?? null;
   const service = await openMounted(
     {
@@ -45,7 +51,7 @@ async function make({ token, certified = false, path = join(tempDir("mounted"), 
     const answer = await pending;
     return { status: answer.status, headers: answer.headers, body: await answer.text() };
   };
-  return { service, send, clock };
+  return { service, send, clock, said };
 }
 
 describe("the service in a coordinator", () => {
@@ -105,6 +111,18 @@ describe("the service in a coordinator", () => {
     expect((await send("GET /discovery/other/view", { headers: own })).status).toBe(401);
     // It opens nothing of the coordinator.
     expect((await send("POST /v1/apply", { headers: own, body: "" })).status).toBe(401);
+  });
+
+  it("lets nobody in while its token file is empty, and names that file in the log only", async () => {
+    const { send, said } = await make({ token: "" });
+    for (const path of ["/a", "/a/view"]) {
+      const { status, body } = await send(`GET /discovery${path}`);
+      expect([status, body]).toEqual([500, expect.stringContaining("the request failed")]);
+      expect(body).not.toContain("token");
+      expect(said.splice(0).map((line) => JSON.parse(line))).toEqual([
+        expect.objectContaining({ error: "token is empty", method: "GET", path }),
+      ]);
+    }
   });
 
   it("wants a certificate where the coordinator does", async () => {
