@@ -58,12 +58,21 @@ export function openSeats({ lists, registers }: Pick<Contents, "lists" | "regist
 
 /**
  * How many places are taken. A member and an address are the same node when the member's `api_addr` is that address:
- * both are where the database's clients connect. Members are told apart by their node ids, whatever they say of addresses.
+ * both are where the database's clients connect. Members are told apart by their node ids, whatever they say of addresses,
+ * so an address is one of them.
  */
 function taken(nodes: readonly string[], members: readonly Counted[]): number {
-  const addresses = new Set(nodes.map(bare));
-  const apart = members.filter(({ voter, api_addr }) => voter && !addresses.has(bare(api_addr)));
-  return nodes.length + apart.length;
+  const alone = new Map<string, number>();
+  for (const at of nodes.map(bare)) alone.set(at, (alone.get(at) ?? 0) + 1);
+  let places = nodes.length;
+  for (const { voter, api_addr } of members) {
+    if (!voter) continue;
+    const at = bare(api_addr);
+    const left = alone.get(at) ?? 0;
+    if (left === 0) places += 1;
+    else alone.set(at, left - 1);
+  }
+  return places;
 }
 
 /** An address as both write it: legacy clients with a scheme, members with or without one. */

@@ -76,6 +76,15 @@ describe("the size of an id", () => {
     expect((await node("http://host-3:4001")).status).toBe(409);
   });
 
+  it("counts a node that came by its address for one member, however many name that address", async () => {
+    const { node, member } = await make(3);
+    for (const host of ["a", "b", "c"]) expect((await node(`http://${host}:4001`)).status).toBe(200);
+    expect((await member("n1", { api_addr: "a:4001" })).status).toBe(200);
+    for (const nodeId of ["n2", "n3"])
+      expect((await member(nodeId, { api_addr: "a:4001" })).error.code).toBe("id_full");
+    expect((await member("n2", { api_addr: "b:4001" })).status).toBe(200);
+  });
+
   it("keeps two members apart that say the same address, or none", async () => {
     const { member } = await make(2);
     expect((await member("n1", { api_addr: "h:1" })).status).toBe(200);
