@@ -1,20 +1,34 @@
 /**
  * The size that an id was created with, over both ways in which a node comes: by its address (the legacy API, where
- * everybody votes) and as a leased member. Synchronous: who is counted and who is let in are one moment.
+ * everybody votes) and as a leased member. A place goes with its lease; but who belongs to the sealed genesis has one for
+ * good, since the size is there for a cluster to form. Synchronous: who is counted and who is let in are one moment.
  */
 import * as z from "zod";
+import { decode } from "../core/model.ts";
 import { RollcallError } from "../lib/errors.ts";
 import type { Contents } from "./durable.ts";
 
 /** What counts of a member. One that does not say whether it votes does. */
 const Counted = z.looseObject({
   id: z.string(),
+  incarnation: z.string(),
+  genesis_id: z.string().nullable().catch(null),
   voter: z.boolean().catch(true),
   api_addr: z.string().catch(""),
 });
 type Counted = z.infer<typeof Counted>;
 
-/** The places of each id. Both throw `id_full` when this would be one voter more than the id is for. */
+/** What counts of a sealed genesis. A record of a later version passes here too. */
+const Founded = z.looseObject({
+  state: z.literal("sealed"),
+  genesis_id: z.string().min(1),
+  members: z.array(z.looseObject({ id: z.string(), incarnation: z.string() })).catch([]),
+});
+
+/**
+ * The places of each id. Both throw `id_full` when this would be one voter more than the id is for; never for a member of
+ * the sealed genesis.
+ */
 export interface Seats {
   /** Before a node registers by this address. */
   node(id: string, addr: string, nowMs: number): void;
@@ -49,11 +63,23 @@ export function openSeats({ lists, registers }: Pick<Contents, "lists" | "regist
         const before = members.find((one) => one.id === own.id);
         // It has its place, whatever it says of its address now: refused, it would lose its lease.
         if (before?.voter) return taken(nodes, members);
+        if (belongs(own, registers.read(id, "genesis")?.value ?? "")) return taken(nodes, members);
         return taken(nodes, [...members.filter((one) => one !== before), own]);
       };
       check(id, nowMs, next, hint);
     },
   };
+}
+
+/**
+ * Whether a member is of the genesis in this text. One that has settled names it. A founder that has not settled
+ * since its agent started is known by its disk: refused, it might wait for its registration for as long as others live.
+ */
+function belongs({ id, incarnation, genesis_id }: Counted, text: string): boolean {
+  const genesis = decode(Founded, text);
+  if (!genesis.ok) return false;
+  const { members, genesis_id: sealed } = genesis.value;
+  return genesis_id === sealed || members.some((one) => one.id === id && one.incarnation === incarnation);
 }
 
 /**

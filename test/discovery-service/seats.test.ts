@@ -17,10 +17,22 @@ async function make(size: number) {
   };
   const created = await app.request("/", { method: "POST", body: JSON.stringify({ size }) });
   const id = ((await created.json()) as { disco_id: string }).disco_id;
+  const put = async (body: string) => {
+    const headers = { "if-none-match": "*" };
+    const answer = await app.request(`/${id}/registers/genesis`, { method: "PUT", headers, body });
+    expect(answer.status).toBe(201);
+  };
   return {
     clock,
     id,
     ask,
+    /** Writes what the genesis register holds. */
+    put,
+    /** Seals a genesis with these founders. */
+    seal: (genesis_id: string, founders: readonly string[]) => {
+      const members = founders.map((nodeId) => ({ id: nodeId, incarnation: `i-${nodeId}` }));
+      return put(JSON.stringify({ v: 1, state: "sealed", genesis_id, members }));
+    },
     node: (addr: string) => ask("POST", `/${id}`, { addr }),
     remove: (addr: string) => ask("DELETE", `/${id}`, { addr }),
     member: (nodeId: string, more: object = {}) => {
@@ -125,6 +137,44 @@ describe("the size of an id", () => {
     expect((await member("n1")).status).toBe(409);
     await remove("http://a:4001");
     expect((await member("n1")).status).toBe(200);
+  });
+
+  it("refuses nobody who belongs to the sealed genesis, whoever sits in its place meanwhile", async () => {
+    const { clock, member, seal } = await make(3);
+    for (const nodeId of ["a", "b", "c"]) expect((await member(nodeId)).status).toBe(200);
+    await seal("g1", ["a", "b", "c"]);
+    clock.advance(9_999);
+    for (const nodeId of ["a", "b"]) expect((await member(nodeId, { genesis_id: "g1" })).status).toBe(200);
+    clock.advance(1);
+    expect((await member("d")).status).toBe(200);
+    expect((await member("c", { genesis_id: "g1" })).status).toBe(200);
+    expect((await member("e")).error.code).toBe("id_full");
+    // One that joined after the genesis belongs to it no less.
+    expect((await member("f", { genesis_id: "g1" })).status).toBe(200);
+    expect((await member("g", { genesis_id: "g0" })).error.code).toBe("id_full");
+  });
+
+  it("refuses no founder that has not settled yet, and knows it by its disk", async () => {
+    const { clock, member, seal } = await make(2);
+    for (const nodeId of ["a", "b"]) expect((await member(nodeId)).status).toBe(200);
+    await seal("g1", ["a", "b"]);
+    clock.advance(10_000);
+    for (const nodeId of ["c", "d"]) expect((await member(nodeId)).status).toBe(200);
+    expect((await member("a", { genesis_id: null, incarnation: "another disk" })).error.code).toBe("id_full");
+    expect((await member("a", { genesis_id: null })).status).toBe(200);
+  });
+
+  it.each([
+    ["nothing at all", ""],
+    ["no JSON", "{"],
+    ["a claim, which may yet fail", '{"state":"claimed","genesis_id":"g1","members":[]}'],
+    ["a record without a genesis", '{"state":"sealed","members":[]}'],
+  ])("stands for everybody while the genesis register holds %s", async (_, text) => {
+    const { member, put } = await make(1);
+    expect((await member("a")).status).toBe(200);
+    await put(text);
+    for (const genesis_id of [null, undefined, "", "g1"])
+      expect((await member("b", { genesis_id })).error.code).toBe("id_full");
   });
 
   it("is for ids that were created with one", async () => {
