@@ -35,6 +35,9 @@ export async function openMounted(options: MountOptions, deps: MountDeps): Promi
   const service = openService({ ...contents, base, unusedMs, certified, token, version }, deps);
   const ids = contents.registers.size().ids + contents.lists.size().ids;
   log.info({ path: base, store: store.path, ids }, "serving the Discovery Service too");
+  // Not refused as the coordinator's own changes are: agents come from other machines.
+  if (options.tokenFile === null && !certified)
+    log.warn({ path: base }, "open to everybody who can reach it: neither -token-file nor -tls-client-auth");
   return {
     base,
     fetch: (request, env) => service.app.fetch(request, env),

@@ -24,7 +24,7 @@ async function make({ token, certified = false, path = join(tempDir("mounted"), 
   const clock = manualClock();
   const said: string[] = [];
   const log = openLog({
-    level: "error",
+    level: "warn",
     format: "json",
     write: (line) => void said.push(line),
     color: false,
@@ -129,6 +129,18 @@ describe("the service in a coordinator", () => {
     const { send } = await make({ certified: true });
     expect((await send("GET /discovery/a/view")).status).toBe(401);
     expect((await send("GET /discovery/livez")).status).toBe(200);
+  });
+
+  it("warns where neither a token nor a certificate keeps anybody out", async () => {
+    const { said } = await make();
+    expect(said.map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({
+        ...{ level: "warn", path: "/discovery" },
+        msg: "open to everybody who can reach it: neither -token-file nor -tls-client-auth",
+      }),
+    ]);
+    for (const kept of [{ token: "the coordinator's" }, { certified: true }])
+      expect((await make(kept)).said).toEqual([]);
   });
 
   it("answers no web page", async () => {
