@@ -140,9 +140,10 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     },
     met({ from, genesis_id = null, leader, leaving = false }) {
       const isOurs = genesis_id !== null && genesis_id === genesisId();
-      const isMember = peers
-        .members()
-        .some((m) => m.incarnation === from.incarnation && m.genesis_id === genesis_id);
+      // Of two nodes of one id only one is a member at a time, and the other one is no news for ever.
+      const isMember =
+        answered.has(from.incarnation) ||
+        peers.members().some((m) => m.incarnation === from.incarnation && m.genesis_id === genesis_id);
       if (leaving && isOurs) {
         peers.leave(from);
         options.heard();

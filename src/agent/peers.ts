@@ -137,6 +137,8 @@ export function openPeers(options: PeersOptions) {
       return hello;
     } catch (error) {
       const slow = error instanceof RollcallError && error.code === "deadline";
+      // What a later question came to is newer, however long this one took.
+      if ((contacts.get(address)?.at ?? at) > at) return null;
       contacts.set(address, { ok: false, problem: reason(error), at, slow });
       // What it said holds no more than that it is there.
       for (const [incarnation, claim] of claims) if (claim.address === address) claims.delete(incarnation);

@@ -23,11 +23,11 @@ function make(answers: Answers = {}, dir = tempDir("peers"), keepsMembers = fals
   const clock = manualClock();
   const asked: string[] = [];
   const client: Pick<PeerClient, "hello"> = {
-    async hello(address) {
+    async hello(address, signal) {
       asked.push(address);
       const given = answers[address];
       const said = typeof given === "function" ? given() : given;
-      const answer = said instanceof Promise ? await said : said;
+      const answer = said instanceof Promise ? await Promise.race([said, abortOf(signal)]) : said;
       if (answer === undefined) throw new RollcallError("unreachable", "connect ECONNREFUSED");
       if (answer instanceof Error) throw answer;
       return answer;
@@ -37,6 +37,11 @@ function make(answers: Answers = {}, dir = tempDir("peers"), keepsMembers = fals
   const path = join(dir, "peers.json");
   const peers = openPeers({ path, clock, client, log, self: () => refTo("n1"), keepsMembers });
   return { peers, clock, asked, path, lines };
+}
+
+/** Rejects when the signal aborts. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
 
 const never = () => new AbortController().signal;
@@ -245,6 +250,24 @@ describe("asking everybody", () => {
     // The clock stands still.
     expect((await peers.askAll(never(), enough)).map((h) => h.node_id)).toEqual(["n2"]);
     expect(asked.filter((address) => address === "hole.test:4100")).toHaveLength(2);
+  });
+
+  it("believes the later of two questions, whenever the other one comes to nothing", async () => {
+    let silent = true;
+    const { peers, clock } = make({
+      "n2.test:4100": () => (silent ? new Promise(() => {}) : helloOf("n2")),
+    });
+    peers.meet(peerOf("n2"));
+    const first = peers.askAll(never());
+    await turns();
+    clock.advance(500);
+    silent = false;
+    await peers.ask("n2.test:4100", never());
+    clock.advance(500);
+    await first;
+    expect(peers.contact("n2.test:4100")).toMatchObject({ ok: true });
+    // Or its next hello would be news, each time that an answer got lost.
+    expect(peers.meet(peerOf("n2"))).toBe(false);
   });
 
   it("ends when it is aborted", async () => {

@@ -114,7 +114,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "a marker is told of before it is on disk": {
     mode: "names",
     file: "core/genesis-state.ts",
-    find: `const isSynced = opened || state.phase.at !== "saving";`,
+    find: `const isSynced = phase.at !== "saving" || (opened && phase.before !== "open");`,
     replace: "const isSynced = true;",
     caughtAs: /tells of its marker before that is on disk/,
   },
