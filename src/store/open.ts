@@ -129,6 +129,18 @@ function readingOf(
     records: () => read(async () => (await queries.records(db, {})).map(asRecord)),
     settings: () => read(async () => (await queries.settings(db, {})).map(asSettings)),
     clusters: () => read(async () => (await queries.clusters(db, {})).map(asCluster)),
+    discovery: (name) =>
+      read(async () => {
+        const [row] = await queries.discovery(db, { name });
+        return row === undefined ? null : asDiscovery(row);
+      }),
+    recordsOf: (discovery) =>
+      read(async () => (await queries.recordsOf(db, { discovery })).map((row) => asRecord(row).record)),
+    settingsOf: (cluster_id) =>
+      read(async () => {
+        const [row] = await queries.settingsOf(db, { cluster_id });
+        return row === undefined ? null : asSettings(row);
+      }),
     cluster: (name) =>
       read(async () => {
         const [row] = await queries.cluster(db, { name });

@@ -5,7 +5,10 @@ import type { Db, RunColumns, Tables } from "./schema.ts";
 
 /** The queries of one database, ready to run on it or on a connection of it. */
 export function openQueries(db: Db) {
-  return { ...scopeQueries(db), ...eventQueries(db), ...clusterQueries(db), ...settingsQueries(db) };
+  return {
+    ...{ ...scopeQueries(db), ...eventQueries(db), ...clusterQueries(db) },
+    ...{ ...discoveryQueries(db), ...settingsQueries(db) },
+  };
 }
 export type Queries = ReturnType<typeof openQueries>;
 
@@ -138,11 +141,11 @@ function clusterQueries(db: Db) {
   };
 }
 
-function settingsQueries(db: Db) {
+function discoveryQueries(db: Db) {
   return {
     discoveries: prepared((_: object) => db.selectFrom("discoveries").selectAll().orderBy("name")),
     discovery: prepared((v: { name: string }) =>
-      db.selectFrom("discoveries").select("name").where("name", "=", v.name),
+      db.selectFrom("discoveries").selectAll().where("name", "=", v.name),
     ),
     putDiscovery: prepared((v: { name: string; settings: string; document: string }) =>
       db
@@ -166,7 +169,7 @@ function settingsQueries(db: Db) {
       db.selectFrom("records").selectAll().orderBy("discovery").orderBy("cluster_id"),
     ),
     recordsOf: prepared((v: { discovery: string }) =>
-      db.selectFrom("records").select(["cluster_id", "record"]).where("discovery", "=", v.discovery),
+      db.selectFrom("records").selectAll().where("discovery", "=", v.discovery).orderBy("cluster_id"),
     ),
     putRecord: prepared((v: Tables["records"]) =>
       db
@@ -179,7 +182,15 @@ function settingsQueries(db: Db) {
     removeRecord: prepared((v: { discovery: string; cluster_id: string }) =>
       db.deleteFrom("records").where("discovery", "=", v.discovery).where("cluster_id", "=", v.cluster_id),
     ),
+  };
+}
+
+function settingsQueries(db: Db) {
+  return {
     settings: prepared((_: object) => db.selectFrom("settings").selectAll().orderBy("cluster_id")),
+    settingsOf: prepared((v: { cluster_id: string }) =>
+      db.selectFrom("settings").selectAll().where("cluster_id", "=", v.cluster_id),
+    ),
     putSettings: prepared(
       (v: { cluster_id: string; settings: string; synthetic: number; document: string | null }) =>
         db

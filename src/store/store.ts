@@ -100,11 +100,15 @@ export interface Store {
    * fails alone. Gives the events written, with their places.
    */
   commit(commits: readonly Commit[]): Promise<readonly StoredEvent[]>;
+  /** These four are all there is of each, at start. */
   discoveries(): Promise<readonly StoredDiscovery[]>;
   records(): Promise<readonly StoredRecord[]>;
   settings(): Promise<readonly StoredSettings[]>;
-  /** All clusters, at start. */
   clusters(): Promise<readonly Cluster[]>;
+  discovery(name: string): Promise<StoredDiscovery | null>;
+  /** Of one discovery, sorted by cluster. */
+  recordsOf(discovery: string): Promise<readonly ClusterRecord[]>;
+  settingsOf(clusterId: string): Promise<StoredSettings | null>;
   cluster(clusterId: string): Promise<Cluster | null>;
   /** Grants a fence for a cluster: greater than every one before it. */
   fence(clusterId: string): Promise<number>;

@@ -62,6 +62,11 @@ function commits(store: () => Store): void {
     expect([await store().clusters(), await store().cluster("c"), await store().snapshot("c")]).toEqual([
       ...[[], null, null],
     ]);
+    expect([
+      await store().discovery("d"),
+      await store().recordsOf("d"),
+      await store().settingsOf("c"),
+    ]).toEqual([null, [], null]);
     expect([await store().events(ALL), await store().extent()]).toEqual([[], { oldest: 0, newest: 0 }]);
     for (const id of ["", "c", "c:1", "c:0", "c:-1", "c:1e3", ":", "c:99999999999999999999"])
       expect(await store().position(id), id).toBe(null);
@@ -245,6 +250,8 @@ function settings(store: () => Store): void {
     const anew = { settings: discoverySettings("d", 60_000), document: "name: d # anew" };
     await store().commit([discovery({ stored: anew })]);
     expect(await store().discoveries()).toEqual([{ ...anew, run: RUN }]);
+    await store().commit([discovery({ name: "e", stored: { ...stored, settings: discoverySettings("e") } })]);
+    expect(await store().discovery("d")).toEqual({ ...anew, run: RUN });
   });
 
   it("keeps what a discovery lists now, and drops it with the discovery", async () => {
@@ -256,6 +263,15 @@ function settings(store: () => Store): void {
     ]);
     await store().commit([discovery({ stored })]);
     expect((await store().records()).length).toBe(2);
+    await store().commit([
+      discovery({
+        ...{ name: "e", records: [record("b")] },
+        stored: { ...stored, settings: discoverySettings("e") },
+      }),
+    ]);
+    expect(await store().recordsOf("d")).toEqual([record("b", 1), record("c")]);
+    expect(await store().recordsOf("e")).toEqual([record("b")]);
+    await store().commit([discovery({ name: "e", stored: null })]);
     await store().commit([discovery({ stored: null, changes: [told("DISCOVERY_SETTINGS_DELETE")] })]);
     expect([await store().discoveries(), await store().records()]).toEqual([[], []]);
     await expect(store().commit([discovery({ records: [record("a")] })])).rejects.toMatchObject({
@@ -277,6 +293,7 @@ function settings(store: () => Store): void {
       { synthetic: true, run: null },
       { ...own, run: RUN },
     ]);
+    expect(await store().settingsOf("c")).toMatchObject({ ...own, run: RUN });
     await store().commit([{ kind: "settings", clusterId: "c", stored: null }]);
     expect((await store().settings()).map(({ settings: { cluster_id } }) => cluster_id)).toEqual(["b"]);
   });
