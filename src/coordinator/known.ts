@@ -184,12 +184,12 @@ function readingBack({ store, reread, discoveries, clusterOf }: Reading): Reader
   }
 
   async function discovery(name: string): Promise<() => void> {
-    const stored = (await store.discoveries()).find(({ settings }) => settings.name === name);
-    const records = (await store.records()).filter(({ discovery }) => discovery === name).map(recordIn);
+    const stored = await store.discovery(name);
+    const records = await store.recordsOf(name);
     const before = discoveries.get(name);
     const ids = new Set([...(before?.records ?? []), ...records].map((record) => record.cluster_id));
     const isNews = before?.document !== stored?.document;
-    if (stored === undefined) discoveries.delete(name);
+    if (stored === null) discoveries.delete(name);
     else {
       const known = before ?? blank(stored.settings, stored.document, stored.run);
       // Who looks by them just now may go on where they still hold.
@@ -204,7 +204,7 @@ function readingBack({ store, reread, discoveries, clusterOf }: Reading): Reader
   }
 
   async function settings(id: string): Promise<() => void> {
-    const stored = (await store.settings()).find(({ settings }) => settings.cluster_id === id);
+    const stored = await store.settingsOf(id);
     const document = stored?.synthetic === false ? stored.document : null;
     const known = clusterOf(id);
     const isNews = known.document !== document;
@@ -212,8 +212,6 @@ function readingBack({ store, reread, discoveries, clusterOf }: Reading): Reader
     return () => reread("cluster", id, isNews);
   }
 }
-
-const recordIn = ({ record }: { readonly record: ClusterRecord }) => record;
 
 /** A discovery that was not looked at yet. */
 export function blank(settings: DiscoverySettings, document: string, run: Run | null): KnownDiscovery {

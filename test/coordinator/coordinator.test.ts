@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Listing } from "../../src/core/inventory.ts";
 import type { Seen } from "../../src/core/observation.ts";
 import { turns } from "../lib/manual-clock.ts";
-import { discovery, leader, listing, running } from "./support/running.ts";
+import { clusterSettings, discovery, leader, listing, running } from "./support/running.ts";
 
 const A = "10.0.0.1:4100";
 const B = "10.0.0.2:4100";
@@ -132,7 +132,7 @@ describe("a commit of which nobody can tell whether it was done", () => {
     await its.apply(discovery({ interval: 600 }));
     await its.pass(1_000);
     its.forgetListings();
-    its.unread("records");
+    its.unread("recordsOf");
     await expect(its.view.accept("d")).rejects.toThrow("disk I/O error");
     // The cluster is gone, and what was listed of it is still here.
     await its.view.refresh("prod/a");
@@ -165,9 +165,8 @@ describe("a commit of which nobody can tell whether it was done", () => {
     await its.apply(discovery({ interval: 600 }));
     await its.pass(1_000);
     its.forget();
-    its.unread("settings");
-    const often = { apiVersion: "rollcall/v1", kind: "ClusterSettings", metadata: { name: "prod/a" } };
-    await expect(its.apply({ ...often, spec: { interval: 1 } })).rejects.toThrow("disk I/O error");
+    its.unread("settingsOf");
+    await expect(its.apply(clusterSettings({ interval: 1 }))).rejects.toThrow("disk I/O error");
     its.unread();
     const before = its.view.reports("prod/a").length;
     await its.pass(10_000);

@@ -11,7 +11,7 @@ import { type ManualClock, manualClock, turns } from "../../lib/manual-clock.ts"
 
 const log = pino({ enabled: false });
 
-type Read = "discoveries" | "records" | "settings" | "cluster";
+type Read = "discovery" | "recordsOf" | "settingsOf" | "cluster";
 
 /** `look` gives what the one discovery `d` lists; `poll` what the agent at an address says. */
 export async function running(given: {
@@ -26,18 +26,33 @@ export async function running(given: {
   const stop = new AbortController();
   let unknown: ((commit: Commit) => boolean) | null = null;
   let unread: readonly Read[] = [];
+  let held: { readonly kind: Commit["kind"]; readonly until: Promise<void> } | null = null;
   const reads = <T>(what: Read, read: () => Promise<T>): Promise<T> =>
     unread.includes(what)
       ? Promise.reject(new RollcallError("store", "read the store: disk I/O error"))
       : read();
+  let wholes = 0;
+  const whole = <T>(read: () => Promise<T>): Promise<T> => {
+    wholes++;
+    return read();
+  };
   const store: Store = {
     ...real,
-    discoveries: () => reads("discoveries", real.discoveries),
-    records: () => reads("records", real.records),
-    settings: () => reads("settings", real.settings),
+    discoveries: () => whole(real.discoveries),
+    records: () => whole(real.records),
+    settings: () => whole(real.settings),
+    clusters: () => whole(real.clusters),
+    discovery: (name) => reads("discovery", () => real.discovery(name)),
+    recordsOf: (name) => reads("recordsOf", () => real.recordsOf(name)),
+    settingsOf: (id) => reads("settingsOf", () => real.settingsOf(id)),
     cluster: (id) => reads("cluster", () => real.cluster(id)),
     async commit(commits) {
       const events = await real.commit(commits);
+      if (held !== null && commits.some(({ kind }) => kind === held?.kind)) {
+        const { until } = held;
+        held = null;
+        await until;
+      }
       if (!commits.some((commit) => unknown?.(commit))) return events;
       unknown = null;
       throw new RollcallError("store_unknown", "write to the store: disk I/O error");
@@ -76,6 +91,14 @@ export async function running(given: {
     forgetListings: () => {
       unknown = (commit) => commit.kind === "discovery" && commit.records !== undefined;
     },
+    /** The store does the next commit with one of this kind, and says so when the result is called. */
+    hold(kind: Commit["kind"]): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = { kind, until: promise };
+      return resolve;
+    },
+    /** How often all that there is of something was read. */
+    wholes: () => wholes,
     /** From now on the store cannot read these. */
     unread: (...what: readonly Read[]) => {
       unread = what;
@@ -105,6 +128,11 @@ async function pass(clock: ManualClock, ms: number): Promise<void> {
 export function discovery(more: object = {}) {
   const spec = { mode: "file", interval: 10, config: { path: "/d" }, ...more };
   return { apiVersion: "rollcall/v1", kind: "DiscoverySettings", metadata: { name: "d" }, spec };
+}
+
+/** Settings of the cluster `prod/a`. */
+export function clusterSettings(more: object = {}) {
+  return { apiVersion: "rollcall/v1", kind: "ClusterSettings", metadata: { name: "prod/a" }, spec: more };
 }
 
 /** A whole answer: the cluster `prod/a` at these addresses. */
