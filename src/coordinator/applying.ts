@@ -5,7 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Commit } from "../store/store.ts";
 import { commitListed, factsOf, idsOf, recordsOf } from "./discover.ts";
 import { type InventoryCheck, parseDocuments, type Understood } from "./documents.ts";
-import { discoveryTurn, SETTINGS_TURN, settingsScope } from "./doubts.ts";
+import { discoveryTurn } from "./doubts.ts";
 import { blank, type Known } from "./known.ts";
 import type { Locks } from "./locks.ts";
 import type { Applied, ApplyAnswer } from "./pages.ts";
@@ -24,11 +24,11 @@ export type ApplyDeps = {
 export async function apply(text: string, deps: ApplyDeps): Promise<ApplyAnswer> {
   const parsed = await parseDocuments(text, deps.checkInventory);
   if (!parsed.ok) return parsed;
-  const turns = parsed.documents.flatMap(({ kind, name }) =>
-    kind === "DiscoverySettings" ? [discoveryTurn(name)] : [],
-  );
-  return deps.locks.inTurn([SETTINGS_TURN, ...turns], async () => {
-    await deps.known.doubts.sure(parsed.documents.map(scopeOf));
+  const scopesOf = (kind: Understood["kind"]) =>
+    parsed.documents.filter((one) => one.kind === kind).map(scopeOf);
+  const [discoveries, clusters] = [scopesOf("DiscoverySettings"), scopesOf("ClusterSettings")];
+  const work = async (): Promise<ApplyAnswer> => {
+    await deps.known.doubts.sure([...discoveries, ...clusters]);
     const applied = parsed.documents.map((one) => ({ ...one, changed: isNews(one, deps.known) }));
     const commits = applied.filter(({ changed }) => changed).map((one) => commitOf(one, deps));
     if (commits.length > 0) await deps.known.commit(new Map(), commits);
@@ -37,11 +37,12 @@ export async function apply(text: string, deps: ApplyDeps): Promise<ApplyAnswer>
       ok: true,
       applied: applied.map(({ kind, name, changed }): Applied => ({ kind, name, changed })),
     };
-  });
+  };
+  return deps.locks.inTurn(discoveries, () => deps.locks.inTurn(clusters, work));
 }
 
 function scopeOf({ kind, name }: Pick<Understood, "kind" | "name">): string {
-  return kind === "DiscoverySettings" ? discoveryTurn(name) : settingsScope(name);
+  return kind === "DiscoverySettings" ? discoveryTurn(name) : name;
 }
 
 function isNews({ kind, name, document }: Understood, { discoveries, clusters }: Known): boolean {
@@ -92,8 +93,9 @@ export async function remove(
   deps: ApplyDeps,
 ): Promise<boolean> {
   const { known, locks } = deps;
-  return locks.inTurn([SETTINGS_TURN, discoveryTurn(name)], async () => {
-    await known.doubts.sure([scopeOf({ kind, name })]);
+  const scope = scopeOf({ kind, name });
+  return locks.inTurn([scope], async () => {
+    await known.doubts.sure([scope]);
     if (kind === "DiscoverySettings") return removeDiscovery(name, deps);
     return removeSettings(name, deps);
   });

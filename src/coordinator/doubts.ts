@@ -6,17 +6,15 @@ import { RollcallError } from "../lib/errors.ts";
 import { bell } from "../lib/loop.ts";
 import type { Commit } from "../store/store.ts";
 
-/** The turn of a discovery's settings and records, and the name of what may be in doubt. No cluster's id has a colon. */
+/**
+ * The turn of a discovery's settings and records, and the name of what may be in doubt. A cluster's own, with its
+ * settings, is its id, which has no colon. Who needs both takes those of discoveries first, all at once, and then those
+ * of clusters: so nobody waits in a circle.
+ */
 export const discoveryTurn = (name: string) => `discovery:${name}`;
-/** The name of what may be in doubt of a cluster's settings. */
-export const settingsScope = (clusterId: string) => `settings:${clusterId}`;
-/** The one turn in which settings change; with it, and never after it, those of discoveries are taken. */
-export const SETTINGS_TURN = "settings:";
 
 /** Each reads one of a kind back, by its name, and gives what tells of it. */
-export type Readers = Readonly<
-  Record<"cluster" | "discovery" | "settings", (name: string) => Promise<() => void>>
->;
+export type Readers = Readonly<Record<"cluster" | "discovery", (name: string) => Promise<() => void>>>;
 
 export type DoubtsOptions = {
   readonly read: Readers;
@@ -26,7 +24,7 @@ export type DoubtsOptions = {
   readonly listers: (clusterId: string) => readonly string[];
 };
 
-/** No doubts at first. They are named by scopes: a cluster's is its id. */
+/** No doubts at first. They are named by scopes: each is its turn's. */
 export function openDoubts({ read, isUnfenced, listers }: DoubtsOptions) {
   /** True of a discovery that may list something else. */
   const doubts = new Map<string, boolean>();
@@ -49,11 +47,15 @@ export function openDoubts({ read, isUnfenced, listers }: DoubtsOptions) {
     refuse,
     /** All of these commits is in doubt from now on; gives the scopes. */
     raise(commits: readonly Commit[]): string[] {
-      for (const one of commits)
-        for (const scope of scopesOf(one))
-          doubts.set(scope, doubts.get(scope) === true || listsOtherwise(one));
+      const scopes = new Set<string>();
+      for (const one of commits) {
+        const scope = scopeOf(one);
+        if (scope === null) continue;
+        doubts.set(scope, doubts.get(scope) === true || listsOtherwise(one));
+        scopes.add(scope);
+      }
       more.ring();
-      return commits.flatMap(scopesOf);
+      return [...scopes];
     },
     /**
      * Reads back what is in doubt of these. Only in the turn of all of them. Throws `store` where that cannot be read,
@@ -75,27 +77,22 @@ export function openDoubts({ read, isUnfenced, listers }: DoubtsOptions) {
 }
 export type Doubts = ReturnType<typeof openDoubts>;
 
-/** In which turn a scope is read back: clusters and discoveries have their own. */
-export function turnOf(scope: string): string {
-  return parted(scope)[0] === "settings" ? SETTINGS_TURN : scope;
-}
-
 function parted(scope: string): readonly [keyof Readers, string] {
-  const [kind, name] = [scope.slice(0, scope.indexOf(":") + 1), scope.slice(scope.indexOf(":") + 1)];
-  return [kind === "discovery:" ? "discovery" : kind === "settings:" ? "settings" : "cluster", name];
+  const prefix = discoveryTurn("");
+  return scope.startsWith(prefix) ? ["discovery", scope.slice(prefix.length)] : ["cluster", scope];
 }
 
-function scopesOf(commit: Commit): string[] {
+/** Null: nothing of it is ever in doubt. */
+function scopeOf(commit: Commit): string | null {
   switch (commit.kind) {
     case "cluster":
-      return [commit.clusterId];
-    case "discovery":
-      return [discoveryTurn(commit.name)];
     case "settings":
-      return [settingsScope(commit.clusterId)];
+      return commit.clusterId;
+    case "discovery":
+      return discoveryTurn(commit.name);
     // The next run is written with its own times.
     case "run":
-      return [];
+      return null;
     default:
       return commit satisfies never;
   }

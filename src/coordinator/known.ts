@@ -36,7 +36,7 @@ export type KnownCluster = {
   document: string | null;
   run: Run | null;
   lateMs: number;
-  /** Granted to this process with the first refresh; null before. */
+  /** Granted to this process before anything is made of the cluster; null until then. */
   fence: number | null;
   /** Newest first. */
   reports: readonly RefreshReport[];
@@ -172,15 +172,18 @@ type Reading = Pick<KnownOptions, "store" | "reread"> & {
 
 /** Takes over what the store has of one of each; what is given then is to be called once nothing of it is in doubt. */
 function readingBack({ store, reread, discoveries, clusterOf }: Reading): Readers {
-  return { cluster, discovery, settings };
+  return { cluster, discovery };
 
   async function cluster(id: string): Promise<() => void> {
     const known = clusterOf(id);
     const fence = known.fence ?? (await store.fence(id));
+    const cluster = await store.cluster(id);
+    const stored = await store.settingsOf(id);
+    const document = stored?.synthetic === false ? stored.document : null;
+    const isNews = known.document !== document;
     // It is fenced once it is read, or what was known before would count as sure.
-    known.cluster = await store.cluster(id);
-    known.fence = fence;
-    return () => reread("cluster", id, false);
+    Object.assign(known, { fence, cluster, document, settings: stored?.settings ?? syntheticSettings(id) });
+    return () => reread("cluster", id, isNews);
   }
 
   async function discovery(name: string): Promise<() => void> {
@@ -201,15 +204,6 @@ function readingBack({ store, reread, discoveries, clusterOf }: Reading): Reader
       reread("discovery", name, isNews);
       for (const id of ids) reread("cluster", id, false);
     };
-  }
-
-  async function settings(id: string): Promise<() => void> {
-    const stored = await store.settingsOf(id);
-    const document = stored?.synthetic === false ? stored.document : null;
-    const known = clusterOf(id);
-    const isNews = known.document !== document;
-    Object.assign(known, { settings: stored?.settings ?? syntheticSettings(id), document });
-    return () => reread("cluster", id, isNews);
   }
 }
 

@@ -2,7 +2,7 @@
 import { reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { backoff, type Pacing } from "../lib/loop.ts";
-import { type Doubts, turnOf } from "./doubts.ts";
+import type { Doubts } from "./doubts.ts";
 import type { Locks } from "./locks.ts";
 
 export type SettleDeps = {
@@ -40,7 +40,7 @@ async function settleOnce({ doubts, locks }: SettleDeps): Promise<string | null>
   let problem: string | null = null;
   for (const scope of doubts.scopes())
     await locks
-      .inTurn([turnOf(scope)], () => doubts.sure([scope]))
+      .inTurn([scope], () => doubts.sure([scope]))
       .catch((error: unknown) => {
         problem = reason(error);
       });
