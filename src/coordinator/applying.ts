@@ -108,6 +108,7 @@ async function removeSettings(id: string, { known, rescheduled }: ApplyDeps): Pr
   const stored = cluster.cluster === null ? null : { settings, synthetic: true, document: null };
   await known.commit(new Map(), [{ kind: "settings", clusterId: id, stored }]);
   Object.assign(cluster, { settings, document: null });
+  known.forget(id);
   rescheduled("cluster", id);
   return true;
 }
@@ -127,6 +128,7 @@ async function removeDiscovery(name: string, deps: ApplyDeps): Promise<boolean> 
     };
     await commitListed(name, { clusters }, [commit], deps);
     known.discoveries.delete(name);
+    for (const id of ids) known.forget(id);
   };
   await locks.inTurn(ids, work);
   deps.rescheduled("discovery", name);

@@ -109,6 +109,7 @@ async function takeListing(
       for (const { cluster_id } of found.records) known.clusterOf(cluster_id);
       discovery.foreign = listing.foreign;
       discovery.problems = listing.problems;
+      for (const id of ids) known.forget(id);
     };
     await locks.inTurn([...ids], work);
     for (const id of ids) deps.listed(id);

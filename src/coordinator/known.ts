@@ -67,7 +67,11 @@ export async function openKnown({ store, counts, wall, told, reread }: KnownOpti
   let works = true;
   const discoveries = new Map<string, KnownDiscovery>();
   const clusters = new Map<string, KnownCluster>();
-  const read = readingBack({ store, discoveries, clusterOf, reread });
+  const again: KnownOptions["reread"] = (kind, name, isNews) => {
+    if (kind === "cluster") forget(name);
+    reread(kind, name, isNews);
+  };
+  const read = readingBack({ store, discoveries, clusters, clusterOf, reread: again });
   const doubts = openDoubts({ read, isUnfenced, listers });
   for (const { settings, run, document } of await store.discoveries())
     discoveries.set(settings.name, blank(settings, document, run));
@@ -94,6 +98,12 @@ export async function openKnown({ store, counts, wall, told, reread }: KnownOpti
     };
     clusters.set(id, made);
     return made;
+  }
+
+  /** Lets go of a cluster of which there is nothing left: nobody lists it, and nothing was applied for it or seen of it. */
+  function forget(id: string): void {
+    const known = clusters.get(id);
+    if (known?.cluster === null && known.document === null && listers(id).length === 0) clusters.delete(id);
   }
 
   /** The names of the discoveries that list a cluster; the owner first, and before there is one the first by name. */
@@ -148,7 +158,7 @@ export async function openKnown({ store, counts, wall, told, reread }: KnownOpti
   }
 
   return {
-    ...{ discoveries, clusters, clusterOf, listers, commit, doubts },
+    ...{ discoveries, clusters, clusterOf, forget, listers, commit, doubts },
     /** Whether the store took the last commit. */
     works: () => works,
   };
@@ -167,19 +177,21 @@ function syntheticOf({ id, cluster, settings, document }: KnownCluster, { facts 
 
 type Reading = Pick<KnownOptions, "store" | "reread"> & {
   readonly discoveries: Map<string, KnownDiscovery>;
+  readonly clusters: ReadonlyMap<string, KnownCluster>;
   readonly clusterOf: (id: string) => KnownCluster;
 };
 
 /** Takes over what the store has of one of each; what is given then is to be called once nothing of it is in doubt. */
-function readingBack({ store, reread, discoveries, clusterOf }: Reading): Readers {
+function readingBack({ store, reread, discoveries, clusters, clusterOf }: Reading): Readers {
   return { cluster, discovery };
 
   async function cluster(id: string): Promise<() => void> {
-    const known = clusterOf(id);
-    const fence = known.fence ?? (await store.fence(id));
+    const fence = clusters.get(id)?.fence ?? (await store.fence(id));
     const cluster = await store.cluster(id);
     const stored = await store.settingsOf(id);
     const document = stored?.synthetic === false ? stored.document : null;
+    // Only now: it may have been forgotten meanwhile.
+    const known = clusterOf(id);
     const isNews = known.document !== document;
     // It is fenced once it is read, or what was known before would count as sure.
     Object.assign(known, { fence, cluster, document, settings: stored?.settings ?? syntheticSettings(id) });

@@ -145,8 +145,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "a fence is asked for only once, by whoever came first": {
     file: coordinator("known"),
-    find: "const fence = known.fence ?? (await store.fence(id));",
-    replace: "const fence = known.fence ?? 1;",
+    find: "const fence = clusters.get(id)?.fence ?? (await store.fence(id));",
+    replace: "const fence = clusters.get(id)?.fence ?? 1;",
     caughtAs: /I4|alone, and refused|truth/,
   },
   "a failed refresh counts": {

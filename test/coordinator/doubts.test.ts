@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { discovery, leader, listing, running } from "./support/running.ts";
+import type { Seen } from "../../src/core/observation.ts";
+import { clusterSettings, discovery, leader, listing, running } from "./support/running.ts";
 
 const A = "10.0.0.1:4100";
 const IDS = ["prod/a", "prod/b", "prod/c"];
@@ -28,6 +29,40 @@ describe("what is in doubt", () => {
     await its.pass(3_000);
     expect([its.view.discoveries(), its.view.clusters()]).toEqual([[], []]);
     expect(its.wholes()).toBe(before);
+    await its.end();
+  });
+});
+
+describe("a cluster of which nothing is left", () => {
+  it("is not made again by reading it back", async () => {
+    const its = await refreshed(IDS);
+    its.forget();
+    await expect(its.view.remove("DiscoverySettings", "d")).rejects.toThrow("disk I/O error");
+    expect(its.view.settings()).toEqual([]);
+    await its.end();
+  });
+
+  it("is forgotten where it was never refreshed, once nobody lists it", async () => {
+    const lists = [listing(A), { ...listing(), clusters: [] }];
+    const said = Promise.withResolvers<Seen>();
+    const its = await running({
+      look: async () => lists.shift() ?? listing(A),
+      poll: () => said.promise,
+    });
+    await its.apply(discovery({ interval: 600 }));
+    await its.pass(100);
+    expect(its.view.settings()).toHaveLength(1);
+    await its.view.accept("d");
+    expect(its.view.settings()).toEqual([]);
+    said.resolve(leader(1));
+    await its.end();
+  });
+
+  it("is forgotten with the settings that were applied before anybody listed it", async () => {
+    const its = await running({ look: async () => listing() });
+    await its.apply(clusterSettings({ interval: 10 }));
+    await its.view.remove("ClusterSettings", "prod/a");
+    expect(its.view.settings()).toEqual([]);
     await its.end();
   });
 });
