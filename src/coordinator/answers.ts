@@ -53,6 +53,7 @@ export function openAnswers(deps: AnswerDeps): Answers {
         version: view.version,
         clusters: view.clusters().map((page) => ({ page, view: viewOf(page) })),
         discoveries: view.discoveries().length,
+        inDoubt: view.inDoubt(),
         counters: view.counters(),
         lateness: view.lateness(),
         tasks: view.tasks(),

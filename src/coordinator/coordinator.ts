@@ -117,6 +117,7 @@ function viewOf(parts: Parts): View {
         ...{ settings, document, run, synthetic: document === null },
       })),
     reports: (id) => known.clusters.get(id)?.reports ?? [],
+    inDoubt: () => known.doubts.scopes().length,
     tasks: scheduler.tasks,
     counters: () => counts,
     lateness: scheduler.lateness,

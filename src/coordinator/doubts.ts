@@ -2,7 +2,7 @@
  * What the store may have otherwise than it is known: a commit of it failed, and nobody could tell how far. It stays in
  * doubt until it is read back, and nothing is made of it before.
  */
-import { RollcallError } from "../lib/errors.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
 import { bell } from "../lib/loop.ts";
 import type { Commit } from "../store/store.ts";
 
@@ -24,23 +24,38 @@ export type DoubtsOptions = {
   readonly listers: (clusterId: string) => readonly string[];
 };
 
+type Doubt = {
+  /** Of a discovery: it may list something else. */
+  readonly lists: boolean;
+  /** Why it could not be read back; null: it was not tried yet. */
+  readonly problem: string | null;
+};
+
 /** No doubts at first. They are named by scopes: each is its turn's. */
 export function openDoubts({ read, isUnfenced, listers }: DoubtsOptions) {
-  /** True of a discovery that may list something else. */
-  const doubts = new Map<string, boolean>();
+  const doubts = new Map<string, Doubt>();
   const more = bell();
 
   async function readBack(scope: string): Promise<void> {
     const [kind, name] = parted(scope);
-    const tell = await read[kind](name);
+    const tell = await read[kind](name).catch((error: unknown) => {
+      const doubt = doubts.get(scope);
+      if (doubt !== undefined) doubts.set(scope, { ...doubt, problem: reason(error) });
+      throw error;
+    });
     if (doubts.delete(scope)) tell();
   }
 
   /** Throws `store` where a cluster is in doubt, or what is listed of it. */
   function refuse(id: string): void {
     if (doubts.size === 0) return;
-    const about = doubts.has(id) ? id : listers(id).find((name) => doubts.get(discoveryTurn(name)) === true);
-    if (about !== undefined) throw new RollcallError("store", `read ${about} back: not done yet`);
+    const about = doubts.has(id)
+      ? id
+      : listers(id)
+          .map(discoveryTurn)
+          .find((scope) => doubts.get(scope)?.lists);
+    if (about === undefined) return;
+    throw new RollcallError("store", `read ${about} back: ${doubts.get(about)?.problem ?? "not done yet"}`);
   }
 
   return {
@@ -51,7 +66,8 @@ export function openDoubts({ read, isUnfenced, listers }: DoubtsOptions) {
       for (const one of commits) {
         const scope = scopeOf(one);
         if (scope === null) continue;
-        doubts.set(scope, doubts.get(scope) === true || listsOtherwise(one));
+        const { lists = false, problem = null } = doubts.get(scope) ?? {};
+        doubts.set(scope, { lists: lists || listsOtherwise(one), problem });
         scopes.add(scope);
       }
       more.ring();

@@ -8,6 +8,7 @@ import type { ClusterPage, Counters, TaskPage, View } from "./pages.ts";
 export type MetricFacts = Pick<View, "name" | "version"> & {
   readonly clusters: readonly { readonly page: ClusterPage; readonly view: ClusterView }[];
   readonly discoveries: number;
+  readonly inDoubt: number;
   readonly counters: Counters;
   readonly lateness: ReturnType<View["lateness"]>;
   readonly tasks: readonly TaskPage[];
@@ -25,6 +26,7 @@ export function coordinatorMetrics(facts: MetricFacts): string {
     gauge("coordinator_info", "The coordinator; always 1.", 1, { version: facts.version, name: facts.name }),
     gauge("discoveries", "Discoveries that are applied.", facts.discoveries),
     gauge("clusters", "Clusters that are listed.", facts.clusters.length),
+    gauge("in_doubt", "Clusters and discoveries of which the store may have something else.", facts.inDoubt),
     ...clusterMetrics(facts.clusters),
     many("scheduler_lateness_seconds", "How late the runs of the last minute began.", [
       { labels: { quantile: "0.5" }, value: lateness.p50 / 1_000 },

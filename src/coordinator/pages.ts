@@ -73,6 +73,8 @@ export type View = {
   settings(): readonly StoredSettings[];
   /** The last refreshes of a cluster, newest first. */
   reports(clusterId: string): readonly RefreshReport[];
+  /** Clusters and discoveries that the store may have otherwise, until they are read back. */
+  inDoubt(): number;
   tasks(): readonly TaskPage[];
   counters(): Counters;
   /** Lateness of the runs of the last minute, in milliseconds. */

@@ -23,26 +23,31 @@ export async function settle(deps: SettleDeps, signal: AbortSignal): Promise<voi
   const { doubts, log } = deps;
   const { clock, random } = deps.pacing;
   const wait = backoff(FIRST_MS, MOST_MS, random);
+  let failing = false;
   while (!signal.aborted) {
     const problem = await settleOnce(deps);
+    // Told once: the same failure again is no news.
+    if (failing && problem === null) log.info({}, "what was in doubt is read back");
+    if (!failing && problem !== null)
+      log.warn({ inDoubt: doubts.scopes().length, error: problem }, "what is in doubt cannot be read back");
+    failing = problem !== null;
     if (problem === null) {
       wait.reset();
       await doubts.more.wait(clock, IDLE_MS, signal);
     } else {
-      log.warn({ error: problem }, "what the store has could not be read back");
       await clock.sleep(wait.take(), signal);
     }
   }
 }
 
-/** Gives the last of what was wrong, or null. */
+/** Gives the first of what was wrong, or null. */
 async function settleOnce({ doubts, locks }: SettleDeps): Promise<string | null> {
   let problem: string | null = null;
   for (const scope of doubts.scopes())
     await locks
       .inTurn([scope], () => doubts.sure([scope]))
       .catch((error: unknown) => {
-        problem = reason(error);
+        problem ??= reason(error);
       });
   return problem;
 }

@@ -33,6 +33,34 @@ describe("what is in doubt", () => {
   });
 });
 
+describe("what cannot be read back", () => {
+  it("is told of once when that begins and once when it is over, and shown meanwhile", async () => {
+    const its = await refreshed(IDS);
+    expect(its.view.inDoubt()).toBe(0);
+    its.forget();
+    its.unread("recordsOf");
+    await expect(its.view.remove("DiscoverySettings", "d")).rejects.toThrow("disk I/O error");
+    await its.pass(10_000);
+    expect(its.view.inDoubt()).toBe(1);
+    const error = "read the store: disk I/O error";
+    expect(its.logged("what is in doubt cannot be read back")).toMatchObject([{ inDoubt: 1, error }]);
+    expect(its.logged("what was in doubt is read back")).toEqual([]);
+    // Why the store cannot say so, and not only that it does not.
+    await its.view.refresh("prod/a");
+    await its.pass(100);
+    const [report] = its.view.reports("prod/a");
+    expect(report).toMatchObject({
+      ...{ outcome: "failed", decisions: [{ code: "store", message: `read discovery:d back: ${error}` }] },
+    });
+    its.unread();
+    await its.pass(3_000);
+    expect(its.view.inDoubt()).toBe(0);
+    expect(its.logged("what is in doubt cannot be read back")).toHaveLength(1);
+    expect(its.logged("what was in doubt is read back")).toHaveLength(1);
+    await its.end();
+  });
+});
+
 describe("a cluster of which nothing is left", () => {
   it("is not made again by reading it back", async () => {
     const its = await refreshed(IDS);

@@ -374,6 +374,7 @@ describe("who looks on", () => {
       'rollcall_scheduler_lateness_seconds{quantile="0.99"} 0.04',
       'rollcall_poll_failures_total{code="unreachable"} 2',
       "rollcall_polls_total 15",
+      "rollcall_in_doubt 2",
       "rollcall_sse_followers 0",
       "rollcall_events_newest_position 1",
     ])

@@ -9,8 +9,6 @@ import { openStore } from "../../../src/store/open.ts";
 import type { Commit, Store } from "../../../src/store/store.ts";
 import { type ManualClock, manualClock, turns } from "../../lib/manual-clock.ts";
 
-const log = pino({ enabled: false });
-
 type Read = "discovery" | "recordsOf" | "settingsOf" | "cluster";
 
 /** `look` gives what the one discovery `d` lists; `poll` what the agent at an address says. */
@@ -21,6 +19,11 @@ export async function running(given: {
   readonly after?: { readonly store: Store; readonly clock: ManualClock };
 }) {
   const clock = given.after?.clock ?? manualClock();
+  const logged: Record<string, unknown>[] = [];
+  const log = pino(
+    { base: null, timestamp: false },
+    { write: (line: string) => logged.push(JSON.parse(line)) },
+  );
   const real =
     given.after?.store ?? (await openStore("memory:", { source: "/rollcall/test", clock, log, replayed }));
   const stop = new AbortController();
@@ -77,6 +80,8 @@ export async function running(given: {
   const run = coordinator.run();
   return {
     ...{ clock, view: coordinator.view, store: real },
+    /** What it logged with this message. */
+    logged: (message: string) => logged.filter(({ msg }) => msg === message),
     pass: (ms: number) => pass(clock, ms),
     apply: (...documents: readonly object[]) => coordinator.view.apply(JSON.stringify(documents)),
     types: async () =>

@@ -278,6 +278,7 @@ export function viewOf(more: Partial<View> = {}) {
     discoveries: () => shown.discoveries,
     settings: () => shown.settings,
     reports: () => shown.reports,
+    inDoubt: () => 2,
     tasks: () => shown.tasks,
     counters: () => COUNTERS,
     lateness: () => ({ p50: 2, p99: 40, most: 55 }),
