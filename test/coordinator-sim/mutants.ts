@@ -53,6 +53,18 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     const events = await store.commit(again).catch(`,
     caughtAs: /I1/,
   },
+  "settings of a cluster are applied outside its turn": {
+    file: coordinator("applying"),
+    find: "deps.locks.inTurn(discoveries, () => deps.locks.inTurn(clusters, work));",
+    replace: "deps.locks.inTurn(discoveries, work);",
+    caughtAs: /memory/,
+  },
+  "a cluster of which nothing is left is kept": {
+    file: coordinator("known"),
+    find: "document === null && listers(id).length === 0) clusters.delete(id);",
+    replace: "document === id) clusters.delete(id);",
+    caughtAs: /memory/,
+  },
   "records come in one commit and clusters in another": {
     file: coordinator("known"),
     find: "    const events = await store.commit(commits).catch(",
@@ -78,7 +90,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: coordinator("coordinator"),
     find: "        (until) => settle({ doubts: known.doubts, locks, pacing: deps.pacing, log }, until),\n",
     replace: "",
-    caughtAs: /in doubt|I9/,
+    caughtAs: /memory|I9/,
   },
   "a cluster is refreshed by what was listed before": {
     file: coordinator("doubts"),

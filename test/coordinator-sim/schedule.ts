@@ -66,7 +66,7 @@ export async function runSchedule({
   world.begin();
   watchOn(world);
   let happened = await world.time.run(50, over);
-  tries(world.life?.view?.apply(JSON.stringify(documents(world))));
+  begin(world);
   happened += await world.time.run(2_000, over);
   const lastsMs = chance.between(20_000, 90_000);
   blowOn(world, 2_000 + lastsMs, chance.between(400, 2_500));
@@ -105,15 +105,25 @@ function people({ chance, fleet, sources }: World): void {
 }
 
 function documents({ chance, fleet, sources }: World) {
-  return [
-    ...[...sources.keys()].map((name) => discoveryDocument(name, chance.whole(1, 5))),
-    ...fleet.clusters.map(({ id }) => clusterDocument(id, chance.whole(1, 5))),
-  ];
+  return {
+    discoveries: [...sources.keys()].map((name) => discoveryDocument(name, chance.whole(1, 5))),
+    clusters: fleet.clusters.map(({ id }) => clusterDocument(id, chance.whole(1, 5))),
+  };
+}
+
+/** An operator says what is wanted: all at once, or of clusters only when they are first seen, or about then. */
+function begin(world: World): void {
+  const { discoveries, clusters } = documents(world);
+  const say = (all: readonly object[]) => tries(world.life?.view?.apply(JSON.stringify(all)));
+  const isWhole = world.chance.is(0.5);
+  say(isWhole ? [...discoveries, ...clusters] : discoveries);
+  for (const one of isWhole ? [] : clusters) world.time.after(world.chance.between(0, 100), () => say([one]));
 }
 
 function watchOn(world: World): void {
   world.time.after(LOOK_MS, () => {
     if (world.life !== null && !world.life.dead) world.watch.look(world.life, world.fleet.agents().length);
+    if (world.life?.view?.inDoubt() === 0) checkMemory(world);
     watchOn(world);
   });
 }
@@ -146,7 +156,9 @@ async function heal(world: World, over: () => boolean): Promise<number> {
     return events;
   }
   checkMemory(world);
-  const applied = await settled(world, world.life.view.apply(JSON.stringify(documents(world))), over);
+  const { discoveries, clusters } = documents(world);
+  const all = [...discoveries, ...clusters];
+  const applied = await settled(world, world.life.view.apply(JSON.stringify(all)), over);
   if (!applied) world.violate("settings cannot be applied though the store is well");
   events += await time.run(time.now() + QUIET_MS, over);
   for (const name of sources.keys()) accept(world, name);

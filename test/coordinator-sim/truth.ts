@@ -2,6 +2,7 @@
 import { equal } from "../../src/core/equal.ts";
 import { normalised } from "../../src/core/inventory.ts";
 import { replayed } from "../../src/core/replay.ts";
+import { syntheticSettings } from "../../src/core/settings.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type SimAgent, stateOf } from "./fleet.ts";
 import { recordsOf } from "./inventories.ts";
@@ -36,7 +37,7 @@ export async function checkLog({ ledger, violate, life }: World, store: Store): 
   for (const id of stored.keys()) if (!ledger.clusters.has(id)) violate(`the store keeps ${id}, which went`);
 }
 
-/** What it was left in doubt about it has read back, now that the store is well; nobody had to ask for that. */
+/** What it knows is what is stored, and so what it acknowledged; what it was in doubt about it has read back, unasked. */
 export function checkMemory({ ledger, violate, life, time }: World): void {
   const view = life?.view ?? null;
   // What is under way may have come to the store, and not to the coordinator yet.
@@ -51,14 +52,18 @@ export function checkMemory({ ledger, violate, life, time }: World): void {
         known?.clusters,
         listed.map((record) => record.cluster_id),
       );
-    if (!isSame) violate(`in doubt: the coordinator knows another ${name} than is stored`);
+    if (!isSame) violate(`memory: the coordinator knows another ${name} than is stored`);
   }
-  for (const { cluster_id: id, cluster, settings } of view.clusters()) {
+  for (const { cluster_id: id, cluster } of view.clusters())
     if (cluster !== null && !ledger.clusters.has(id))
-      violate(`in doubt: the coordinator knows ${id}, which went`);
-    const stored = ledger.settings.get(id);
-    if (stored !== undefined && !equal(settings, stored))
-      violate(`in doubt: the coordinator knows other settings of ${id} than are stored`);
+      violate(`memory: the coordinator knows ${id}, which went`);
+  const listed = new Set([...ledger.records.values()].flat().map((record) => record.cluster_id));
+  const settings = new Map(view.settings().map((one) => [one.settings.cluster_id, one.settings]));
+  for (const id of new Set([...settings.keys(), ...ledger.settings.keys()])) {
+    // A cluster that is listed, and was not seen yet, has none that are stored.
+    const stored = ledger.settings.get(id) ?? (listed.has(id) ? syntheticSettings(id) : undefined);
+    if (!equal(settings.get(id), stored))
+      violate(`memory: the coordinator knows other settings of ${id} than are stored`);
   }
 }
 
