@@ -71,8 +71,6 @@ export function openPeers(options: PeersOptions) {
   let leader: LeaderRecord | null = null;
   /** Who leads, as each agent that answers last said, by incarnation. `saidAt`: when it last said so unasked. */
   const claims = new Map<string, LeaderClaim & { readonly address: string; readonly saidAt: number }>();
-  /** How many questions to each address are under way. */
-  const asking = new Map<string, number>();
   const surveyDue = bell();
   const news = openNews();
   const file = openKeptFile({
@@ -117,7 +115,6 @@ export function openPeers(options: PeersOptions) {
 
   const ask = async (address: string, signal: AbortSignal): Promise<Hello | null> => {
     const at = clock.now();
-    asking.set(address, (asking.get(address) ?? 0) + 1);
     try {
       const hello = await withDeadline(clock, signal, HELLO_LIMIT_MS, `hello to ${address}`, (s) =>
         client.hello(address, s),
@@ -143,10 +140,6 @@ export function openPeers(options: PeersOptions) {
       // What it said holds no more than that it is there.
       for (const [incarnation, claim] of claims) if (claim.address === address) claims.delete(incarnation);
       return null;
-    } finally {
-      const more = (asking.get(address) ?? 1) - 1;
-      if (more > 0) asking.set(address, more);
-      else asking.delete(address);
     }
   };
 
@@ -155,8 +148,7 @@ export function openPeers(options: PeersOptions) {
       remember({ id, incarnation, agent_addr }, false);
       for (const ref of peers) remember(ref, true);
     };
-    // Or it has not answered the round before, which did not wait for it to the end.
-    const wasSlow = (address: string) => contacts.get(address)?.slow === true || asking.has(address);
+    const wasSlow = (address: string) => contacts.get(address)?.slow === true;
     const round = { clock, targets, ask, heard, onNews: news.on, wasSlow };
     const hellos = await askRound(round, signal, enough);
     const known = new Set(targets());

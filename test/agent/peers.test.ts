@@ -234,24 +234,6 @@ describe("asking everybody", () => {
     expect(peers.contact("10.0.0.49:4100")).toMatchObject({ ok: false });
   });
 
-  it("waits a little for one that is silent, and not again while that question is open", async () => {
-    const { peers, clock, asked } = make({
-      "n2.test:4100": helloOf("n2"),
-      "hole.test:4100": () => new Promise(() => {}),
-    });
-    peers.seek(["hole.test:4100", "n2.test:4100"]);
-    const enough = { isEnough: (hellos: readonly Hello[]) => hellos.length > 0 };
-    let over = false;
-    const first = peers.askAll(never(), enough).finally(() => (over = true));
-    await turns();
-    expect(over).toBe(false);
-    clock.advance(50);
-    expect((await first).map((h) => h.node_id)).toEqual(["n2"]);
-    // The clock stands still.
-    expect((await peers.askAll(never(), enough)).map((h) => h.node_id)).toEqual(["n2"]);
-    expect(asked.filter((address) => address === "hole.test:4100")).toHaveLength(2);
-  });
-
   it("believes the later of two questions, whenever the other one comes to nothing", async () => {
     let silent = true;
     const { peers, clock } = make({
