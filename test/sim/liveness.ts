@@ -50,10 +50,17 @@ export function heal(scene: Scene): readonly SimNode[] {
 function mend({ nodes, shape, world }: Scene, node: SimNode): void {
   node.disk.setFull(false);
   node.life()?.resume();
-  const { host, ...meant } = flagsOf(shape, nodes.indexOf(node));
-  const { host: _, ...now } = node.flags();
-  if (JSON.stringify(meant) !== JSON.stringify(now)) node.kill(false);
-  world.time.after(10, () => node.start(meant));
+  const { host: _, ...meant } = flagsOf(shape, nodes.indexOf(node));
+  const endOther = () => {
+    const { host: _, ...now } = node.flags();
+    if (JSON.stringify(meant) !== JSON.stringify(now)) node.kill(false);
+  };
+  endOther();
+  world.time.after(10, () => {
+    // A blow from before may have started it otherwise meanwhile.
+    endOther();
+    node.start(meant);
+  });
 }
 
 /** It is dead, stopped, or reaches nobody, for good. */
