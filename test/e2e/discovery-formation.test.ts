@@ -74,3 +74,60 @@ describe.each(PLACES)("three agents and a Discovery Service, $place", ({ place }
     }, 120_000);
   }),
 );
+
+describe("an agent whose node already has a cluster", () =>
+  withoutLeaks(() => {
+    const services: DiscoveryService[] = [];
+    const agents: Agent[] = [];
+    afterEach(async () => {
+      await Promise.all(agents.splice(0).map((agent) => agent.kill()));
+      await Promise.all(services.splice(0).map((service) => service.stop()));
+    });
+    const serve = async () => {
+      const service = await startDiscoveryService(["-log-level=error"]);
+      services.push(service);
+      return service;
+    };
+    const by = ({ url }: DiscoveryService, id: string, key: string) => [
+      ...[`-disco-mode=disco`, `-disco-url=${url}`, `-disco-id=${id}`, `-disco-key=${key}`],
+      ...["-bootstrap-expect=1", "-log-level=error"],
+    ];
+    const start = async (id: string, args: readonly string[]) => {
+      const agent = await startAgent({ id, args });
+      agents.push(agent);
+      return agent;
+    };
+
+    it("ignores the addresses that a service lists", async () => {
+      const key = freshKey();
+      const agent = await start("a", by(await serve(), key, key));
+      const { genesis_id } = await agent.settled();
+      await agent.kill();
+      const other = await serve();
+      const created = await other.ask("/", { method: "POST" });
+      const id = String((JSON.parse(created.body) as { disco_id: string }).disco_id);
+      for (const addr of ["http://10.0.0.8:4001", "http://10.0.0.9:4001"])
+        await other.ask(`/${id}`, { method: "POST", body: JSON.stringify({ addr }) });
+      await agent.restart({ args: by(other, id, key) });
+      const outcome = await agent.settled();
+      expect(outcome).toMatchObject({ kind: "existing", genesis_id });
+      expect(outcome.members.map((member) => member.id)).toEqual(["a"]);
+      // The service has the genesis from it, not the other way round.
+      const record = JSON.parse((await other.ask(`/${id}/registers/genesis`)).body);
+      expect(record).toMatchObject({ state: "sealed", genesis_id });
+    });
+
+    it("joins no other cluster that a service has, and says so", async () => {
+      const key = freshKey();
+      const agent = await start("a", by(await serve(), key, key));
+      const { genesis_id } = await agent.settled();
+      await agent.kill();
+      const other = await serve();
+      const stranger = await start("b", by(other, "others", key));
+      const theirs = (await stranger.settled()).genesis_id;
+      await agent.restart({ args: by(other, "others", key) });
+      const { summary } = await agent.waitsFor("genesis_conflict");
+      expect(summary).toContain(theirs);
+      expect((await agent.outcome())?.genesis_id ?? genesis_id).toBe(genesis_id);
+    });
+  }));
