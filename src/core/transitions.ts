@@ -2,6 +2,7 @@
  * What counts as a change of an agent's state: the facets that are compared, and the transitions between two
  * moments. Gauges (lag, memory, contacts) are no facets. Pure.
  */
+import { equal } from "./equal.ts";
 import type { LeaderRecord, Member } from "./model.ts";
 import type { DatabaseMember, Role, StatusCode } from "./node-report.ts";
 
@@ -44,7 +45,7 @@ export type Transition = Change & {
 /** The changes from one moment to the next, in a fixed order; before the first moment everything is new. */
 export function changes(before: Facets, after: Facets): Change[] {
   return (Object.keys(after) as Kind[]).flatMap((kind) => {
-    if (same(before[kind], after[kind])) return [];
+    if (equal(before[kind], after[kind])) return [];
     if (kind === "members") return [memberChange(before.members, after.members)];
     return [{ kind, before: before[kind], after: after[kind] }];
   });
@@ -53,14 +54,10 @@ export function changes(before: Facets, after: Facets): Change[] {
 /** `before` names who went, `after` who came; who is in both has another address, status or boot. */
 function memberChange(before: readonly Member[], after: readonly Member[]): Change {
   const unlike = (some: readonly Member[], others: readonly Member[]) =>
-    some.filter((m) => !others.some((other) => same(other, m))).map(brief);
+    some.filter((m) => !others.some((other) => equal(other, m))).map(brief);
   return { kind: "members", before: unlike(before, after), after: unlike(after, before) };
 }
 
 function brief({ id, incarnation, agent_addr, api_addr, addr, voter, status }: Member) {
   return { id, incarnation, agent_addr, api_addr, addr, voter, status };
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

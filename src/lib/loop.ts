@@ -80,12 +80,18 @@ export function bell() {
     },
     /** Resolves when rung, after `ms` at the latest, or on abort; true when rung. */
     async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
-      if (!rung) {
-        const heard = new AbortController();
-        listener = () => heard.abort();
-        await clock.sleep(ms, AbortSignal.any([signal, heard.signal]));
-        listener = null;
-      }
+      if (!rung && !signal.aborted)
+        await new Promise<void>((resolve) => {
+          const done = () => {
+            cancel();
+            signal.removeEventListener("abort", done);
+            listener = null;
+            resolve();
+          };
+          const cancel = clock.after(ms, done);
+          signal.addEventListener("abort", done, { once: true });
+          listener = done;
+        });
       const was = rung;
       rung = false;
       return was;

@@ -5,6 +5,7 @@
 import type { Hono } from "hono";
 import { RollcallError } from "../../src/lib/errors.ts";
 import type { Answer, Ask, Client } from "../../src/lib/request.ts";
+import { fetchFrom } from "./fetch.ts";
 import type { Life } from "./life.ts";
 import type { World } from "./world.ts";
 
@@ -78,7 +79,7 @@ export function virtualNetwork(world: World): Network {
         if (server === undefined || !server.life.isAlive())
           return carry(host, from, false, () => fail(`connect ECONNREFUSED ${host}:${port}`));
         server.life.reach(() => {
-          void answerOf(server, from, ask).then((answer) => {
+          void fetchFrom(server.app, from, ask).then((answer) => {
             if (!server.life.isAlive()) return;
             server.gives(ask, answer);
             if (!server.life.step(`answered ${from}`) || !first) return;
@@ -121,7 +122,7 @@ export function virtualNetwork(world: World): Network {
       const to = { host, port: 4100, path, signal: new AbortController().signal };
       const ask: Ask = body === undefined ? { ...to, method: "GET" } : { ...to, method: "POST", body };
       return new Promise((resolve, reject) =>
-        server.life.reach(() => void answerOf(server, HERE, ask).then(resolve, reject)),
+        server.life.reach(() => void fetchFrom(server.app, HERE, ask).then(resolve, reject)),
       );
     },
   };
@@ -129,24 +130,3 @@ export function virtualNetwork(world: World): Network {
 
 /** Where a call from the machine itself comes from. */
 const HERE = "127.0.0.1";
-
-/** What the routes answer, as the caller gets it: nothing but bytes. */
-async function answerOf(
-  { app }: Server,
-  from: string,
-  { method, host, port, path, headers = {}, body }: Ask,
-): Promise<Answer> {
-  const init = {
-    method,
-    headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },
-    ...(body === undefined ? {} : { body }),
-  };
-  const response = await app.fetch(new Request(`http://${host}:${port}${path}`, init), {
-    incoming: { socket: { remoteAddress: from } },
-  });
-  return {
-    status: response.status,
-    body: await response.text(),
-    headers: Object.fromEntries(response.headers),
-  };
-}

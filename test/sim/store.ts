@@ -129,27 +129,18 @@ export function virtualStore(world: World): VirtualStore {
 
   return {
     open(host, life) {
-      const ending = new AbortController();
       const store: Store = {
         id: KEY,
         ttlMs: TTL_MS,
         registers: () => registers,
         nowMs: time.now,
         turn: () => turn.signal,
-        perform: (call, signal, work) =>
-          perform([host, life], call, AbortSignal.any([signal, ending.signal]), work),
+        perform: (call, signal, work) => perform([host, life], call, signal, work),
       };
       const provider = openProvider(store);
       return {
         ...provider,
-        watch(given) {
-          const signal = AbortSignal.any([given, ending.signal]);
-          return lagging({ world, life, old, signal }, provider.watch?.(signal) ?? none());
-        },
-        async close() {
-          ending.abort();
-          await provider.close();
-        },
+        watch: (signal) => lagging({ world, life, old, signal }, provider.watch?.(signal) ?? none()),
       };
     },
     setDown: (next) => disturb(() => (down = next)),
