@@ -3,7 +3,7 @@
 import { DB_DIR } from "./disk.ts";
 import type { Kind } from "./faults.ts";
 import type { SimNode } from "./node.ts";
-import type { Scene } from "./scene.ts";
+import { later, type Scene } from "./scene.ts";
 import { STORE } from "./store.ts";
 import { isVoting, strikeVoter, VOTE, type VotingBlow, votingBlows } from "./voting-blows.ts";
 
@@ -68,7 +68,7 @@ export function strikeAtVote(scene: Scene, blow: Blow): void {
 /** Does it, to this node or to somebody. */
 export function strike(scene: Scene, blow: Blow, at: SimNode | null = null): void {
   const { world, store, nodes, shape } = scene;
-  const { time, chance, count } = world;
+  const { chance, count } = world;
   if (scene.healed) return;
   const node = at ?? chance.pick(nodes);
   const { host } = node.flags();
@@ -111,7 +111,7 @@ export function strike(scene: Scene, blow: Blow, at: SimNode | null = null): voi
       return;
     case "store down":
       store.setDown(true);
-      time.after(chance.between(50, 5_000), () => store.setDown(false));
+      later(scene, chance.between(50, 5_000), () => store.setDown(false));
       return;
     case "leases lapse":
       count(blow);
@@ -131,7 +131,7 @@ export function strike(scene: Scene, blow: Blow, at: SimNode | null = null): voi
       return;
     case "disk full":
       node.disk.setFull(true);
-      time.after(chance.between(20, 4_000), () => node.disk.setFull(false));
+      later(scene, chance.between(20, 4_000), () => node.disk.setFull(false));
       return;
     case "disks wiped":
     case "database's disk wiped":
@@ -145,7 +145,7 @@ export function strike(scene: Scene, blow: Blow, at: SimNode | null = null): voi
       if (life === null) return;
       count(blow);
       life.pause();
-      time.after(chance.between(50, 25_000), () => life.resume());
+      later(scene, chance.between(50, 25_000), () => life.resume());
       return;
     }
     case "told to stop":
@@ -172,9 +172,10 @@ export function strike(scene: Scene, blow: Blow, at: SimNode | null = null): voi
   }
 }
 
-function cutFor({ network, world }: Scene, ways: readonly string[][], ms: number): void {
+function cutFor(scene: Scene, ways: readonly string[][], ms: number): void {
+  const { network } = scene;
   for (const [from = "", to = ""] of ways) network.cut(from, to);
-  world.time.after(ms, () => {
+  later(scene, ms, () => {
     for (const [from = "", to = ""] of ways) network.heal(from, to);
   });
 }

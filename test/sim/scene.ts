@@ -23,6 +23,13 @@ export type Scene = {
   add(flags: Flags): void;
 };
 
+/** Calls `then` in so many milliseconds, unless all is healed by then: who is ruined for good stays so. */
+export function later(scene: Scene, ms: number, then: () => void): void {
+  scene.world.time.after(ms, () => {
+    if (!scene.healed) then();
+  });
+}
+
 /** Flags as the operator meant them. */
 export function flagsOf(shape: Shape, at: number): Flags {
   const { expect, voters, formation, initialises } = shape;

@@ -4,7 +4,7 @@ import type { Kind } from "./faults.ts";
 import type { SimNode } from "./node.ts";
 import { giveUp } from "./operator.ts";
 import { hasVoted, IDENTITY_FILE } from "./oracle.ts";
-import type { Scene } from "./scene.ts";
+import { later, type Scene } from "./scene.ts";
 
 export const votingBlows = [
   "voter's disks wiped",
@@ -28,7 +28,7 @@ export function isVoting(blow: Kind): blow is VotingBlow {
 /** Does it to this node, where it leads beyond no limit. */
 export function strikeVoter(scene: Scene, node: SimNode, blow: VotingBlow): void {
   const { world, electorate, nodes, shape } = scene;
-  const { time, chance, count } = world;
+  const { chance, count } = world;
   switch (blow) {
     case "voter's disks wiped":
       wipe(scene, node);
@@ -39,9 +39,9 @@ export function strikeVoter(scene: Scene, node: SimNode, blow: VotingBlow): void
       const [lost] = chance.shuffled(electorate.lost());
       if (lost === undefined) return;
       for (let visit = chance.whole(1, 4); visit > 0; visit--)
-        time.after(chance.between(20, 4_000), () => {
+        later(scene, chance.between(20, 4_000), () => {
           const beside = chance.shuffled(nodes).slice(0, chance.whole(1, nodes.length));
-          for (const one of scene.healed ? [] : beside) void giveUp(scene, one, lost);
+          for (const one of beside) void giveUp(scene, one, lost);
         });
       return;
     }
@@ -80,7 +80,7 @@ export function strikeVoter(scene: Scene, node: SimNode, blow: VotingBlow): void
     case "disk full at a vote":
       node.strikeAt(chance.whole(1, 24), VOTE, () => {
         node.disk.setFull(true);
-        time.after(chance.between(5, 2_000), () => node.disk.setFull(false));
+        later(scene, chance.between(5, 2_000), () => node.disk.setFull(false));
       });
       return;
     default:
