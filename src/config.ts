@@ -125,7 +125,7 @@ export const Settings = z.strictObject({
   retain_events: z.int(),
   discovery_service: z.boolean(),
   /** Of `rollcall discovery`, and of a coordinator that is one too: */
-  forget_unused: z.number(),
+  forget_unused: z.number().nullable(),
   /** Of the commands that ask a coordinator: */
   coordinator: z.string(),
   file: text,
@@ -245,7 +245,8 @@ export type CoordinatorConfig = {
   /** Who changes something must show the token in it; who reads too, with `tokenForReads`. */
   readonly tokenFile: string | null;
   readonly tokenForReads: boolean;
-  readonly insecure: boolean;
+  /** What -insecure lets others do, in words; null: nothing. */
+  readonly exposure: string | null;
   /** Events that are older or more go. */
   readonly retain: { readonly ms: number; readonly events: number };
   /** What its server serves beside it; null: nothing. */
@@ -270,7 +271,8 @@ export type DiscoveryServiceConfig = {
   readonly tls: TlsConfig | null;
   /** Everybody must show the token in it. */
   readonly tokenFile: string | null;
-  readonly insecure: boolean;
+  /** What -insecure lets others do, in words; null: nothing. */
+  readonly exposure: string | null;
   readonly log: LogConfig;
 };
 

@@ -5,6 +5,7 @@ import { formatAddress, isLoopback } from "../core/address.ts";
 import { codeOf } from "../lib/errors.ts";
 import { checkFiles, checkKeyPair, checkTls, checkTlsPair } from "./checks.ts";
 import { tlsConfig } from "./configs.ts";
+import { UNUSED } from "./discovery-service-flags.ts";
 import { type Files, readGiven, usageError } from "./usage.ts";
 
 /** What checking needs of the world; an Io is one. */
@@ -19,6 +20,8 @@ export type CoordinatorDeps = {
 export function coordinatorConfig(s: Settings, deps: CoordinatorDeps): CoordinatorConfig {
   checkTls(s);
   if (s.token_for_reads && s.token_file === null) throw usageError("-token-for-reads: needs -token-file");
+  if (s.forget_unused !== null && !s.discovery_service)
+    throw usageError("-forget-unused: needs -discovery-service");
   checkReach(s);
   checkFiles(s, deps.files);
   checkKeyPair(s, deps.files);
@@ -32,13 +35,13 @@ export function coordinatorConfig(s: Settings, deps: CoordinatorDeps): Coordinat
     tls: tlsConfig(s),
     tokenFile: s.token_file,
     tokenForReads: s.token_for_reads,
-    insecure: s.insecure,
+    exposure: exposureOf(s, "read what it knows"),
     retain: { ms: s.retain, events: s.retain_events },
     discoveryService: s.discovery_service
       ? {
           base: "/discovery",
           store: { kind: "sqlite", path: besides(path) },
-          unusedMs: s.forget_unused,
+          unusedMs: s.forget_unused ?? UNUSED.ms,
         }
       : null,
     log: { level: s.log_level, format: s.log_format ?? (deps.terminal.stderr ? "text" : "json") },
@@ -57,10 +60,10 @@ export function discoveryServiceConfig(
   return {
     httpAddr: s.http_addr,
     store: { kind: "sqlite", path: storePath(s.store, "rollcall-discovery.db", files) },
-    unusedMs: s.forget_unused,
+    unusedMs: s.forget_unused ?? UNUSED.ms,
     tls: tlsConfig(s),
     tokenFile: s.token_file,
-    insecure: s.insecure,
+    exposure: exposureOf(s, "change what it keeps"),
     log: { level: s.log_level, format: s.log_format ?? (terminal.stderr ? "text" : "json") },
   };
 }
@@ -89,6 +92,13 @@ function checkReach(s: Settings): void {
   if (s.token_file === null) throw usageError(`${open} and needs -token-file with TLS, or -insecure`);
   if (s.tls_cert === null)
     throw usageError(`${open}, where a token needs TLS: it needs -tls-cert and -tls-key, or -insecure`);
+}
+
+/** What others than this machine can do because of -insecure; null: nothing. `openly`: without token and certificates. */
+function exposureOf(s: Settings, openly: string): string | null {
+  if (!s.insecure || isLoopback(s.http_addr.host)) return null;
+  if (s.token_file === null && !s.tls_client_auth) return `-insecure: anybody who reaches it can ${openly}`;
+  return s.tls_cert === null ? "-insecure: whoever listens on the way can read the token" : null;
 }
 
 /** A file or a directory; what is in it is for those who apply it. */

@@ -1,5 +1,6 @@
 /** The flags of the coordinator, and of the commands that ask one. Some have the name and the key of an agent's. */
 import { COORDINATOR, COORDINATOR_CLIENT } from "./command.ts";
+import { UNUSED } from "./discovery-service-flags.ts";
 import { type Flag, rows } from "./flag.ts";
 
 const HOUR_MS = 3_600_000;
@@ -51,7 +52,7 @@ export const COORDINATOR_FLAGS: readonly Flag[] = [
     "forget-unused": {
       kind: "duration",
       word: "DURATION",
-      default: "720h",
+      defaultText: UNUSED.text,
       range: [HOUR_MS, 10 * 365 * 24 * HOUR_MS],
       meaning: "with -discovery-service: how long an id is kept that nobody asks for",
     },

@@ -4,6 +4,9 @@ import { type Flag, rows } from "./flag.ts";
 
 const HOUR_MS = 3_600_000;
 
+/** How long an id is kept that nobody asks for, where nobody says. */
+export const UNUSED = { text: "720h", ms: 720 * HOUR_MS } as const;
+
 /** In the order of help. */
 export const DISCOVERY_SERVICE_FLAGS: readonly Flag[] = [
   ...rows("discovery-service", DISCOVERY_SERVICE, {
@@ -21,7 +24,7 @@ export const DISCOVERY_SERVICE_FLAGS: readonly Flag[] = [
     "forget-unused": {
       kind: "duration",
       word: "DURATION",
-      default: "720h",
+      defaultText: UNUSED.text,
       range: [HOUR_MS, 10 * 365 * 24 * HOUR_MS],
       meaning: "how long an id is kept that nobody asks for; one with registers or members stays",
     },

@@ -80,6 +80,7 @@ export async function runCoordinator(
     if (mounted !== null) opened.push(mounted.end);
     const address = formatAddress({ ...config.httpAddr, port: server.port });
     log.info({ address, store: config.store.path, clusters: view.clusters().length }, "listening");
+    if (config.exposure !== null) log.warn({}, config.exposure);
     const whole = mounted === null ? signal : AbortSignal.any([signal, mounted.broken]);
     await runAll(whole, [
       (until) => {

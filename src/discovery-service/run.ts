@@ -43,7 +43,7 @@ export async function runDiscoveryService(
     const address = formatAddress({ host, port: service.port });
     const ids = contents.registers.size().ids + contents.lists.size().ids;
     log.info({ address, store: config.store.path, ids }, "listening");
-    if (config.insecure) log.warn({}, "open to everybody who can reach it: -insecure");
+    if (config.exposure !== null) log.warn({}, config.exposure);
     const ending = AbortSignal.any([stop, contents.broken]);
     await runAll(ending, [
       (signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),

@@ -52,7 +52,7 @@ describe("a coordinator's configuration", () => {
       tls: null,
       tokenFile: null,
       tokenForReads: false,
-      insecure: false,
+      exposure: null,
       retain: { ms: 30 * 24 * 3_600_000, events: 1_000_000 },
       discoveryService: null,
       log: { level: "info", format: "json" },
@@ -126,6 +126,7 @@ describe("a coordinator's configuration", () => {
     ["-store=sqlite:/none/r.db", "-store: /none: no such directory"],
     ["-name=a/b", "-name: must be 1 to 128 characters of [A-Za-z0-9._-]"],
     ["-retain=30d", '-retain: "30d" must be a duration, as in 120s or 1h30m'],
+    ["-forget-unused=2h", "-forget-unused: needs -discovery-service"],
     ["-retain=1s", '-retain: "1s" must be from 1h to 87600h'],
     ["-retain-events=1", '-retain-events: "1" must be a whole number from 1000 to 100000000'],
     ["-disco-mode=dns", "-disco-mode: unknown flag"],
@@ -136,14 +137,16 @@ describe("a coordinator's configuration", () => {
     expect((error as Error).message).not.toContain("hunter2");
   });
 
-  it("is open to everybody where somebody says so", async () => {
-    expect(await configOf(`${beyond} -insecure`)).toMatchObject({
-      insecure: true,
-      tokenFile: null,
-      tls: null,
-    });
-    expect(await configOf(`${beyond} -token-file=token -insecure`)).toMatchObject({ tokenFile: "token" });
-    expect(await configOf(`${beyond} -token-file=token ${tls}`)).toMatchObject({ insecure: false });
+  it.each([
+    ["-insecure", null],
+    [`${beyond} -insecure`, "-insecure: anybody who reaches it can read what it knows"],
+    [`${beyond} -insecure ${tls}`, "-insecure: anybody who reaches it can read what it knows"],
+    [`${beyond} -insecure ${tls} -tls-ca=ca.pem -tls-client-auth`, null],
+    [`${beyond} -insecure -token-file=token`, "-insecure: whoever listens on the way can read the token"],
+    [`${beyond} -insecure -token-file=token ${tls}`, null],
+    [`${beyond} -token-file=token ${tls}`, null],
+  ])("with `%s` is open to others as it says", async (flags, exposure) => {
+    expect(await configOf(flags)).toMatchObject({ exposure });
   });
 });
 

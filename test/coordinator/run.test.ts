@@ -22,7 +22,7 @@ async function start(port: number) {
   const config: CoordinatorConfig = {
     ...{ name: "c", httpAddr: { host, port }, apply: null, tls: null, tokenFile: null },
     store: { kind: "sqlite", path: join(tempDir("run"), "r.db") },
-    ...{ tokenForReads: false, insecure: false, retain: { ms: 3_600_000, events: 1_000 } },
+    ...{ tokenForReads: false, exposure: null, retain: { ms: 3_600_000, events: 1_000 } },
     ...{ discoveryService: null, log: { level: "error", format: "json" } },
   };
   const ended = runCoordinator(
