@@ -79,6 +79,7 @@ export function strikeVoter(scene: Scene, node: SimNode, blow: VotingBlow): void
       return;
     case "disk full at a vote":
       node.strikeAt(chance.whole(1, 24), VOTE, () => {
+        if (scene.healed) return;
         node.disk.setFull(true);
         later(scene, chance.between(5, 2_000), () => node.disk.setFull(false));
       });
