@@ -58,6 +58,8 @@ export type SimNode = {
   restart(change: Partial<Flags>): void;
   /** SIGTERM. */
   stop(): void;
+  /** The world ends: what its lives wait for would never be let go of otherwise. */
+  end(): void;
   /** It is killed at the n-th point from now that is named so. */
   killAt(points: number, power: boolean, where?: RegExp): void;
   /** Something else happens to it at the n-th such point. */
@@ -82,6 +84,7 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
   let flags = given;
   let life: Life | null = null;
   let stopping = new AbortController();
+  const lives: AbortController[] = [];
   let outcome: Outcome | null = null;
   /** What is to happen to it, and at how many more points that are named so. */
   let left: { points: number; readonly where: RegExp; readonly then: () => void }[] = [];
@@ -129,6 +132,7 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
       });
       life = mine;
       stopping = new AbortController();
+      lives.push(stopping);
       void run(mine, stopping.signal);
     },
     kill(power) {
@@ -147,6 +151,11 @@ export function simNode(place: Place, name: string, given: Flags, again: (node: 
       count("told to stop");
       oracle.told(node, life);
       stopping.abort();
+    },
+    end() {
+      life?.kill();
+      life = null;
+      for (const one of lives) one.abort();
     },
     killAt(points, power, where = /./) {
       node.strikeAt(points, where, () => node.kill(power));

@@ -110,7 +110,7 @@ export async function runSchedule(options: Options): Promise<Result> {
   if (oracle.waits()) events += await time.run(stopsBy, () => bad() || !oracle.waits());
   if (events > MOST_EVENTS) oracle.violate(`${events} events: something runs hot`);
   note("over", `${events} ${oracle.opened().length}`);
-  for (const node of nodes) node.life()?.kill();
+  for (const node of nodes) node.end();
   const { counts } = trace;
   const formed = oracle.opened().length;
   const limited = electorate.isOver();
