@@ -44,7 +44,9 @@ export async function runSchedule({
   const chance = chanceOf(seed);
   const violations: string[] = [];
   const hash = createHash("sha256");
+  let isOver = false;
   const note = (line: string) => {
+    if (isOver) return;
     hash.update(line);
     print?.(line);
   };
@@ -80,6 +82,9 @@ export async function runSchedule({
   await world.time.run(world.time.now() + 5_000, over);
   const { committed } = await store.extent().then(({ newest }) => ({ committed: newest }));
   await store.close();
+  isOver = true;
+  // What the killed ones wait for would never be let go of otherwise.
+  for (const life of world.lives) life.stop.abort();
   return {
     seed,
     happened,

@@ -37,8 +37,8 @@ export type World = {
   /** Nothing new goes wrong. */
   quiet: boolean;
   life: Life | null;
-  /** Coordinators so far. */
-  begun: number;
+  /** All so far, the last one too. */
+  readonly lives: Life[];
   /** The clock of the wall, against the world's own. */
   wallMs: number;
   violate(what: string): void;
@@ -84,7 +84,7 @@ export function openWorld(options: WorldOptions): World {
       accepting,
       quiet: false,
       life: null,
-      begun: 0,
+      lives: [],
     },
     trouble: {
       store: { failing: 0, unknown: 0, unread: 0, slowMs: 0 },
@@ -100,7 +100,7 @@ export function openWorld(options: WorldOptions): World {
 function begin(world: World, options: WorldOptions): void {
   const { time, chance, tally, fleet, watch, ledger, trouble } = world;
   const life = beginLife({
-    ...{ number: ++world.begun, time, tally, wallMs: world.wallMs + time.now() },
+    ...{ number: world.lives.length + 1, time, tally, wallMs: world.wallMs + time.now() },
     flip: () => chance.is(0.5),
     died(dead) {
       world.note(`coordinator ${dead.number} is dead`);
@@ -109,6 +109,7 @@ function begin(world: World, options: WorldOptions): void {
     },
   });
   world.life = life;
+  world.lives.push(life);
   world.accepting.clear();
   world.note(`coordinator ${life.number} begins`);
   const looking = new Set<string>();
