@@ -35,6 +35,8 @@ export type LedgerOptions = {
   /** An operator accepts what this discovery lists. */
   readonly accepting: (discovery: string) => boolean;
   readonly source: (discovery: string) => Source | null;
+  /** A discovery lists this cluster without any node. */
+  readonly emptied: (clusterId: string) => void;
 };
 
 /** A report that stands in the facts, and the place at which its agent said so. */
@@ -212,6 +214,7 @@ export function openLedger(options: LedgerOptions) {
         );
     }
     records.set(name, now);
+    for (const { cluster_id, nodes } of now) if (nodes.length === 0) options.emptied(cluster_id);
   }
 
   return {

@@ -125,8 +125,8 @@ export function openWatch({ time, violate, tally, room, ledger }: WatchOptions) 
       if (tasks > 3 * (names.size + book.discoveries.size + 4)) violate(`I10: ${tasks} tasks`);
       for (const id of names) onTime(life, mine, id, book);
     },
-    /** What was asked for or changed anew is due anew. */
-    again: (id: string) => since.delete(id),
+    /** If only for a moment: who is listed after it is due anew. */
+    emptied: (id: string) => void since.delete(id),
   };
 
   /** What waits and what runs is within its bounds, and what finds no room is counted. */
@@ -179,8 +179,9 @@ export function openWatch({ time, violate, tally, room, ledger }: WatchOptions) 
     const start = known?.what === what ? known.at : time.now();
     since.set(id, { what, at: start });
     const [latest] = life.view?.reports(id) ?? [];
-    // Nobody is asked while it cannot be read back what is listed.
-    const isHeldOff = latest?.outcome === "failed" && latest.polled === 0;
+    // Nobody is asked while it cannot be read back what is listed, be it that a cluster is.
+    const isUnread = life.view?.cluster(id) === null && life.view.inDoubt() > 0;
+    const isHeldOff = isUnread || (latest?.outcome === "failed" && latest.polled === 0);
     const last = Math.max(
       ...[start, life.resumedAt, mine.polledAt.get(id) ?? 0, isHeldOff ? life.unreadAt : 0],
     );

@@ -71,6 +71,7 @@ export function openWorld(options: WorldOptions): World {
     ...{ fleet, tally, violate, seen: watch.seen, said: watch.said },
     accepting: (name) => [...accepting].some((one) => one.name === name),
     source: (name) => world.sources.get(name) ?? null,
+    emptied: watch.emptied,
   });
   const world: World = {
     ...{
