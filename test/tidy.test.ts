@@ -49,7 +49,7 @@ const rooms: readonly { readonly room: RegExp; readonly may: RegExp }[] = [
   },
   {
     room: /^src\/coordinator\//,
-    may: /^(src\/coordinator\/|src\/store\/(store|open)\.ts$|src\/config\.ts$|src\/core\/|src\/lib\/|node:|hono|@hono\/|zod$)/,
+    may: /^(src\/coordinator\/|src\/store\/(store|open)\.ts$|src\/config\.ts$|src\/core\/|src\/lib\/|node:|hono|@hono\/|undici$|zod$)/,
   },
   { room: /^src\/cli\//, may: /^(src\/(?!main\.ts)|node:|zod$)/ },
 ];

@@ -1,6 +1,5 @@
 /** Asking agents how they are: one HTTP client for all of them, bounded in everything, whatever they answer. */
 import { lookup as systemLookUp } from "node:dns/promises";
-import type { Socket } from "node:net";
 import { parseAddress } from "../core/address.ts";
 import type { Shard } from "../core/node-report.ts";
 import type { Failed, Observation, Seen, Unchanged } from "../core/observation.ts";
@@ -11,7 +10,7 @@ import type { Log } from "../lib/log.ts";
 import { line, readShards, readState } from "./agent-answer.ts";
 import { openAgentCredentials } from "./agent-credentials.ts";
 import { type AllowList, openAllowList } from "./allow.ts";
-import { type LookUp, openConnections, type Terms } from "./connections.ts";
+import { type Connection, type LookUp, openConnections, type Terms } from "./connections.ts";
 import { type Answered, get } from "./exchange.ts";
 import { type Limit, openLimit } from "./limit.ts";
 import { openSlots } from "./slots.ts";
@@ -110,23 +109,23 @@ export function openAgentClient(options: AgentClientOptions, deps: AgentClientDe
   /** The requests of one poll, one after another on one connection where the agent lets it stand. */
   const openLine = (poll: Poll, terms: Terms, connectMs: number, limit: Limit) => {
     const name = `${terms.secure ? "https" : "http"}://${poll.agent_addr}`;
-    let socket: Socket | null = connections.take(name, terms);
-    const fresh = (): Promise<Socket> => {
+    let connection: Connection | null = connections.take(name, terms);
+    const fresh = (): Promise<Connection> => {
       const at = parseAddress(poll.agent_addr);
       if (!at.ok) throw new RollcallError("not_allowed", `its address ${at.problem}`);
       limit.phase("no connection", connectMs);
       return connections.connect(name, at.value, terms, limit);
     };
-    const once = async (on: Socket, path: string, headers: readonly string[]): Promise<Answered> => {
-      socket = null;
+    const once = async (on: Connection, path: string, headers: readonly string[]): Promise<Answered> => {
+      connection = null;
       const answer = await get(on, { path, headers, headersMs: options.headersMs }, limit);
-      if (answer.reusable) socket = on;
+      if (on.socket.writable) connection = on;
       return answer;
     };
     const send = async (path: string, headers: readonly string[]): Promise<Answered> => {
-      if (socket === null) return once(await fresh(), path, headers);
+      if (connection === null) return once(await fresh(), path, headers);
       try {
-        return await once(socket, path, headers);
+        return await once(connection, path, headers);
       } catch (error) {
         // It closed the kept connection just when we used it. Nothing else is repeated.
         const raced = error instanceof RollcallError && error.facts.silent === true && limit.over() === null;
@@ -149,13 +148,13 @@ export function openAgentClient(options: AgentClientOptions, deps: AgentClientDe
       },
       /** Leaves its connection to the next poll. */
       keep: () => {
-        if (socket !== null) connections.keep(name, terms, socket);
-        socket = null;
+        if (connection !== null) connections.keep(name, terms, connection);
+        connection = null;
       },
       /** Closes its connection if it is not kept. Safe twice. */
       drop: () => {
-        socket?.destroy();
-        socket = null;
+        connection?.socket.destroy();
+        connection = null;
       },
     };
   };
@@ -248,7 +247,7 @@ function allowLists(): (allow: Allow) => AllowList {
 }
 
 function headersOf(host: string, token: string | null, known: Poll["known"]): string[] {
-  const headers = ["Host", host, "Connection", "keep-alive"];
+  const headers = ["Host", host];
   if (token !== null) headers.push("Authorization", `Bearer ${token}`);
   // A boot id is the agent's own text, and not every text may stand in a header.
   if (known !== null && /^[\x21-\x7e]+$/.test(known.boot_id))

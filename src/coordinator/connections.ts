@@ -4,6 +4,7 @@
  */
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
+import { Client } from "undici";
 import type { Address } from "../core/address.ts";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
 import { type AllowList, plainIp } from "./allow.ts";
@@ -19,11 +20,21 @@ export type Terms = {
 /** Gives every IP address of a host name, in the order in which they should be tried. Rejects where there is none. */
 export type LookUp = (host: string) => Promise<readonly string[]>;
 
-type Kept = { readonly socket: Socket; readonly terms: Terms; readonly unasked: () => void };
+/** A socket, and the client that speaks HTTP over it and over no other. */
+export type Connection = {
+  readonly socket: Socket;
+  readonly client: Client;
+  /** What went wrong with the socket first, used or not; the client tells of what came of it. */
+  readonly failure: () => unknown;
+};
+type Kept = { readonly connection: Connection; readonly terms: Terms };
 type Place = { readonly address: string; readonly family: 4 | 6 };
 
 /** Of a name: more are not tried. */
 const MOST_ADDRESSES = 16;
+const MOST_HEADER_BYTES = 8 * 1024;
+/** Without a poll, as long as the agent does not ask for less. */
+const IDLE_MS = 600_000;
 
 /** `mostKept`: connections without a poll; the one that waited longest is closed for a new one. */
 export function openConnections({ mostKept, lookUp }: { mostKept: number; lookUp: LookUp }) {
@@ -34,22 +45,22 @@ export function openConnections({ mostKept, lookUp }: { mostKept: number; lookUp
 
   const drop = (agent: string, kept: Kept) => {
     if (idle.get(agent) === kept) idle.delete(agent);
-    kept.socket.destroy();
+    kept.connection.socket.destroy();
   };
 
   return {
     /** The kept connection of an agent, which is the caller's from now on; null: none that is alive and made under these terms. */
-    take(agent: string, terms: Terms): Socket | null {
+    take(agent: string, terms: Terms): Connection | null {
       const kept = idle.get(agent);
       if (kept === undefined) return null;
       idle.delete(agent);
-      kept.socket.off("data", kept.unasked);
-      if (kept.socket.writable && same(kept.terms, terms)) return kept.socket;
-      kept.socket.destroy();
+      const { connection } = kept;
+      if (connection.socket.writable && same(kept.terms, terms)) return connection;
+      connection.socket.destroy();
       return null;
     },
     /** Rejects with `not_allowed`, `unauthorized` (trust), `not_an_agent` (no TLS there) or `unreachable`; with `own` when we have no more sockets. */
-    async connect(agent: string, { host, port }: Address, terms: Terms, limit: Limit): Promise<Socket> {
+    async connect(agent: string, { host, port }: Address, terms: Terms, limit: Limit): Promise<Connection> {
       if (!terms.allow.port(port))
         throw new RollcallError("not_allowed", `port ${port} is not in the allow-list`);
       const places = isIP(host) === 0 ? await resolved(host, lookUpOnce, limit) : [host];
@@ -61,20 +72,17 @@ export function openConnections({ mostKept, lookUp }: { mostKept: number; lookUp
       open.add(socket);
       socket.once("close", () => {
         open.delete(socket);
-        if (idle.get(agent)?.socket === socket) idle.delete(agent);
+        if (idle.get(agent)?.connection.socket === socket) idle.delete(agent);
       });
-      await connected(socket, terms, limit);
-      return socket;
+      const failure = await connected(socket, terms, limit);
+      return { socket, client: clientOver(socket), failure };
     },
     /** Takes a connection back after a whole answer. */
-    keep(agent: string, terms: Terms, socket: Socket): void {
-      if (closed || !socket.writable) return void socket.destroy();
+    keep(agent: string, terms: Terms, connection: Connection): void {
+      if (closed || !connection.socket.writable) return void connection.socket.destroy();
       const before = idle.get(agent);
       if (before !== undefined) drop(agent, before);
-      // An answer to nothing would be taken for the answer to the next question.
-      const unasked = () => void socket.destroy();
-      socket.once("data", unasked);
-      idle.set(agent, { socket, terms, unasked });
+      idle.set(agent, { connection, terms });
       for (const [oldest, one] of idle) {
         if (idle.size <= mostKept) break;
         drop(oldest, one);
@@ -147,15 +155,36 @@ function begin(host: string, port: number, places: readonly Place[], { secure, c
   });
 }
 
-function connected(socket: Socket, { secure }: Terms, limit: Limit): Promise<void> {
+/** HTTP over a socket that stands. It closes on an answer to nothing, and connects to nobody else. */
+function clientOver(socket: Socket): Client {
+  let next: Socket | null = socket;
+  return new Client("http://agent", {
+    connect(_to, done) {
+      const given = next;
+      next = null;
+      const closed = new RollcallError("unreachable", "the connection was closed");
+      // It takes no answer before it has asked.
+      queueMicrotask(() => (given === null ? done(closed, null) : done(null, given)));
+    },
+    maxHeaderSize: MOST_HEADER_BYTES,
+    // A poll has its own limits.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: IDLE_MS,
+    keepAliveMaxTimeout: IDLE_MS,
+  });
+}
+
+/** Gives how to learn what goes wrong first, in all the socket's life. */
+function connected(socket: Socket, { secure }: Terms, limit: Limit): Promise<() => unknown> {
   return new Promise((resolve, reject) => {
     const done = () => {
       limit.onOver(() => {});
       socket.off("close", ended);
-      resolve();
+      resolve(() => failure);
     };
     let failure: unknown = null;
-    // Stays for the socket's life: what breaks while nobody uses it is seen by whoever wants it next.
+    // Stays for the socket's life: what breaks while nobody uses it is nobody's error.
     socket.on("error", (error) => {
       failure ??= error;
     });

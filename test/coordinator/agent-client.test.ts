@@ -139,7 +139,7 @@ describe("what answers otherwise", () => {
       "endless headers",
       `HTTP/1.1 200 OK\r\nx: ${bytes(20_000)}\r\n\r\n`,
       "not_an_agent",
-      /^its answer is not HTTP: .*overflow/,
+      /^its answer is not HTTP: .*overflow/i,
     ],
     ["another protocol", "220 smtp.example.com ESMTP\r\n", "not_an_agent", /^its answer is not HTTP/],
     ["nothing", "", "unreachable", "no answer in 0.3 s"],
