@@ -2,14 +2,24 @@
  * Builds `dist/`: one small entry and a lazily loaded chunk for each subcommand and provider, so that an
  * agent loads only the store client it uses.
  */
-import { chmodSync, cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 
-const { metafile } = await build({
+const { metafile, outputFiles } = await build({
   entryPoints: ["src/main.ts"],
   outdir: "dist",
   bundle: true,
@@ -36,11 +46,19 @@ const { metafile } = await build({
   },
   logLevel: "warning",
   metafile: true,
+  write: false,
 });
+// A program that is just starting reads whole files, and the entry only once all that it leads to is there.
+const isEntry = ({ path }: { readonly path: string }) => Number(path.endsWith("/dist/main.js"));
+for (const { path, contents } of outputFiles.sort((a, b) => isEntry(a) - isEntry(b))) {
+  if (existsSync(path) && readFileSync(path).equals(contents)) continue;
+  mkdirSync(dirname(path), { recursive: true });
+  // The image and `npm link` start it through a symbolic link.
+  writeFileSync(`${path}.new`, contents, { mode: isEntry({ path }) ? 0o755 : 0o644 });
+  renameSync(`${path}.new`, path);
+}
 // etcd3 reads its protocol from `../proto` beside the chunk it is in.
 cpSync("node_modules/etcd3/proto", "dist/proto", { recursive: true });
 // Chunks of earlier builds go last: a program that is just starting finds its own until then.
 for (const name of readdirSync("dist/chunks"))
   if (metafile.outputs[`dist/chunks/${name}`] === undefined) rmSync(`dist/chunks/${name}`);
-// The image and `npm link` start it through a symbolic link.
-chmodSync("dist/main.js", 0o755);
