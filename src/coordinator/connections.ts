@@ -162,7 +162,7 @@ function clientOver(socket: Socket): Client {
     connect(_to, done) {
       const given = next;
       next = null;
-      const closed = new RollcallError("unreachable", "the connection was closed");
+      const closed = new Error("the connection was closed");
       // It takes no answer before it has asked.
       queueMicrotask(() => (given === null ? done(closed, null) : done(null, given)));
     },

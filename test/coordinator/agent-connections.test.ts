@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { serveView, viewOf } from "../agent/support/view.ts";
-import { manualClock } from "../lib/manual-clock.ts";
+import { manualClock, turns } from "../lib/manual-clock.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
@@ -28,6 +28,16 @@ describe("a kept connection", () => {
     expect([asked, server.connections()]).toEqual([3, 2]);
     expect(await poll(at(server), never)).toMatchObject({ code: "unreachable" });
     expect([asked, server.connections()]).toEqual([5, 3]);
+  });
+
+  it.each([0, 1, 2, 3, 5])("that the agent has closed is made anew, noticed %d turns later", async (count) => {
+    const server = await strange(noDatabase);
+    const { poll } = client();
+    await poll(at(server), never);
+    server.cut();
+    await turns(count);
+    expect(await poll(at(server), never)).toMatchObject({ kind: "state" });
+    expect(server.connections()).toBe(2);
   });
 
   it("that broke off in the middle of an answer is not asked again", async () => {
