@@ -30,15 +30,18 @@ describe("a kept connection", () => {
     expect([asked, server.connections()]).toEqual([5, 3]);
   });
 
-  it.each([0, 1, 2, 3, 5])("that the agent has closed is made anew, noticed %d turns later", async (count) => {
-    const server = await strange(noDatabase);
-    const { poll } = client();
-    await poll(at(server), never);
-    server.cut();
-    await turns(count);
-    expect(await poll(at(server), never)).toMatchObject({ kind: "state" });
-    expect(server.connections()).toBe(2);
-  });
+  it.each([0, 1, 2, 3, 5])(
+    "that the agent has closed is made anew, however late it is noticed (%d)",
+    async (count) => {
+      const server = await strange(noDatabase);
+      const { poll } = client();
+      await poll(at(server), never);
+      server.cut();
+      await turns(count);
+      expect(await poll(at(server), never)).toMatchObject({ kind: "state" });
+      expect(server.connections()).toBe(2);
+    },
+  );
 
   it("that broke off in the middle of an answer is not asked again", async () => {
     let asked = 0;
