@@ -80,18 +80,16 @@ export function bell() {
     },
     /** Resolves when rung, after `ms` at the latest, or on abort; true when rung. */
     async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
-      if (!rung && !signal.aborted)
-        await new Promise<void>((resolve) => {
-          const done = () => {
-            cancel();
-            signal.removeEventListener("abort", done);
-            listener = null;
-            resolve();
-          };
-          const cancel = clock.after(ms, done);
-          signal.addEventListener("abort", done, { once: true });
-          listener = done;
-        });
+      if (!rung && !signal.aborted) {
+        const over = new AbortController();
+        // With a reason, or each would make an error with its stack.
+        const end = () => over.abort(null);
+        listener = end;
+        signal.addEventListener("abort", end, { once: true });
+        await clock.sleep(ms, over.signal);
+        signal.removeEventListener("abort", end);
+        listener = null;
+      }
       const was = rung;
       rung = false;
       return was;

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
 import { applyFiles, readSettings, settingsProblems, watchSettings } from "../../src/coordinator/watched.ts";
-import { type Clock, clockOf, systemClock } from "../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { manualClock, turns } from "../lib/manual-clock.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
@@ -116,12 +116,12 @@ describe("settings from files", () => {
     const own = name === "settings" ? join(path, "s.yaml") : path;
     writeFileSync(own, "one");
     const clock = manualClock();
-    const waits: number[] = [];
-    const after: Clock["after"] = (ms, then) => {
-      waits.push(ms);
-      return clock.after(ms, then);
+    const sleeps: number[] = [];
+    const sleep: Clock["sleep"] = (ms, signal) => {
+      sleeps.push(ms);
+      return clock.sleep(ms, signal);
     };
-    const { texts } = watching(path, clockOf({ ...clock, after }));
+    const { texts } = watching(path, { ...clock, sleep });
     const told = new Set<string | null>();
     const watchers = [dir, path].map((one) => watch(one, (_event, name) => told.add(name)));
     ends.push(async () => {
@@ -130,18 +130,18 @@ describe("settings from files", () => {
     // A write may be heard of more than once.
     const settled = (text: string) =>
       until(() => {
-        if (waits.at(-1) === SETTLE_MS) clock.advance(SETTLE_MS);
-        return texts.at(-1) === text && waits.at(-1) !== SETTLE_MS;
+        if (sleeps.at(-1) === SETTLE_MS) clock.advance(SETTLE_MS);
+        return texts.at(-1) === text && sleeps.at(-1) !== SETTLE_MS;
       }, within(text));
     await settled("one");
-    const before = [...waits];
+    const before = [...sleeps];
     for (const other of others) writeFileSync(join(dir, other), "other");
     await until(
       () => others.every((other) => told.has(basename(other))),
       within("the system to tell of them"),
     );
     await turns();
-    expect(waits).toEqual(before);
+    expect(sleeps).toEqual(before);
     writeFileSync(own, "two");
     await settled("two");
   });
