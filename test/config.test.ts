@@ -232,6 +232,18 @@ describe("an agent's configuration", () => {
     [`${etcd} -db-data-dir=file`, "-db-data-dir: file: is no directory"],
     [`${etcd} -data-dir=${"d".repeat(90)}`, "is too long for the lock in it"],
     [`${etcd} -formation=symmetric -on-init=/init.sh`, "-on-init: does not go with -formation=symmetric"],
+    [
+      `${etcd} -http-addr=127.0.0.1:4002 -db=rqlite -- rqlited db`,
+      "-http-addr: 127.0.0.1:4002 is also the database's for its peers; one of them needs another port",
+    ],
+    [
+      `${etcd} -db=rqlite -db-data-dir=db -db-addr=127.0.0.1:4100`,
+      "-http-addr: 127.0.0.1:4100 is also the database's;",
+    ],
+    [
+      `${etcd} -db-adv-addr=https://127.0.0.1:4100`,
+      "-http-addr: 127.0.0.1:4100 is also the database's for clients",
+    ],
     [`${etcd} -db-adv-addr=node1`, '-db-adv-addr: "node1" has no port'],
     [`${etcd} -db=rqlite`, "-db-data-dir: is required with -db=rqlite"],
     [`${etcd} -db=rqlite -db-data-dir=x -db-addr=a:b`, "-db-addr:"],

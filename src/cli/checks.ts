@@ -1,8 +1,15 @@
 /** The rules that concern more than one flag, or what a flag names, each with its one line. All throw usage errors. */
 import { join, relative, resolve, sep } from "node:path";
 import { createSecureContext } from "node:tls";
-import { LOCK, type Settings } from "../config.ts";
-import { type Address, formatAddress, isLoopback, isWildcard, parseAddress } from "../core/address.ts";
+import { type DatabaseConfig, LOCK, type Settings } from "../config.ts";
+import {
+  type Address,
+  type AddressParsed,
+  formatAddress,
+  isLoopback,
+  isWildcard,
+  parseAddress,
+} from "../core/address.ts";
 import type { Formation } from "../core/model.ts";
 import { codeOf } from "../lib/errors.ts";
 import { providerMode } from "./discovery.ts";
@@ -54,11 +61,32 @@ export function checkTls(s: Settings): void {
 /** A database's address goes to others as it is: `host:port`, or a URL as rqlite writes it. */
 export function checkDatabaseAddress(flag: string, text: string | null): void {
   if (text === null) return;
-  const parsed = parseAddress(text.replace(/^https?:\/\//, "").replace(/\/$/, ""));
+  const parsed = parseDatabaseAddress(text);
   if (!parsed.ok) throw usageError(`${flag}: ${JSON.stringify(text)} ${parsed.problem}`);
   if (isWildcard(parsed.value.host)) {
     throw usageError(`${flag}: others cannot connect to ${text}; give this host's own address`);
   }
+}
+
+/** The agent and its database are on one machine, where a port is one program's. */
+export function checkApart(advertised: Address, db: DatabaseConfig): void {
+  const taken = [
+    ["the database's", db.addr],
+    ["the database's for clients", db.advAddr],
+    ["the database's for its peers", db.peerAddr],
+  ] as const;
+  const plain = ({ host, port }: Address) => `${host === "localhost" ? "127.0.0.1" : host} ${port}`;
+  for (const [whose, text] of taken) {
+    const parsed = parseDatabaseAddress(text ?? "");
+    if (parsed.ok && plain(parsed.value) === plain(advertised))
+      throw usageError(
+        `-http-addr: ${formatAddress(advertised)} is also ${whose}; one of them needs another port`,
+      );
+  }
+}
+
+function parseDatabaseAddress(text: string): AddressParsed {
+  return parseAddress(text.replace(/^https?:\/\//, "").replace(/\/$/, ""));
 }
 
 /** -disco-id and -disco-url belong to mode disco, which needs both; -join needs no configuration. */

@@ -13,6 +13,7 @@ import type {
 import { type Address, formatAddress, isLoopback, isWildcard } from "../core/address.ts";
 import {
   advertisedAddress,
+  checkApart,
   checkDirectories,
   checkDisco,
   checkFiles,
@@ -43,6 +44,7 @@ export async function agentConfig(s: Settings, deps: ConfigDeps): Promise<AgentC
   checkListening(s);
   checkTls(s);
   const { db, formation, supervision, nodeId } = await databasePart(s, httpAdvAddr);
+  checkApart(httpAdvAddr, db);
   checkHook(s, formation);
   checkFiles(s, deps.files);
   checkKeyPair(s, deps.files);

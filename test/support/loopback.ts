@@ -1,7 +1,7 @@
 /** Addresses and ports on this machine that no other test uses. */
 import { createServer } from "node:net";
 import { threadId } from "node:worker_threads";
-import { codeOf, RollcallError } from "../../src/lib/errors.ts";
+import { codeOf } from "../../src/lib/errors.ts";
 
 /** One address with some named ports on it. */
 export type Place<Names extends string> = {
@@ -13,8 +13,7 @@ export type Place<Names extends string> = {
 let taken = 0;
 
 /**
- * The next loopback address, different for every call and, nearly always, for every process (the ports are
- * free ones anyway). Systems that know only 127.0.0.1 get that.
+ * The next loopback address, different for every call and, nearly always, for every process. Systems that know only 127.0.0.1 get that.
  */
 export async function loopbackAddress(): Promise<string> {
   taken += 1;
@@ -30,18 +29,13 @@ export async function loopbackAddress(): Promise<string> {
   }
 }
 
-/** One free port on the address for each name. The ports are free now; another may still take them. */
+/** One free port on the address for each name. */
 export async function freePlace<Names extends string>(
   address: string,
   names: readonly Names[],
 ): Promise<Place<Names>> {
-  const held = await Promise.all(names.map(() => listen(address)));
-  const ports = Object.fromEntries(names.map((name, i) => [name, held[i]?.port ?? 0])) as Record<
-    Names,
-    number
-  >;
-  await Promise.all(held.map((one) => one.close()));
-  return { address, ports };
+  const ports = await Promise.all(names.map(async (name) => [name, await freePort(address)] as const));
+  return { address, ports: Object.fromEntries(ports) as Record<Names, number> };
 }
 
 /** One place on a network: where one agent listens. */
@@ -70,23 +64,35 @@ export async function freeSpots(count: number): Promise<readonly Spot[]> {
   }
 }
 
-/** A free port on an address. */
+/** Ports to give away: above those of well-known servers, below those that systems give to outgoing connections. */
+const FIRST = 10_000;
+const COUNT = 22_000;
+
+// Two processes seldom have the same addresses; where there is one only, each begins far from the other.
+let next = (process.pid * 641 + threadId * 211) % COUNT;
+
+/**
+ * A free port on an address. It is free now; who gets it need not take it at once, since none is given twice. The
+ * system's own choice would be one of those that it gives to anybody, the same one again too.
+ */
 export async function freePort(address: string): Promise<number> {
-  const held = await listen(address);
-  await held.close();
-  return held.port;
+  for (let left = COUNT; ; left -= 1) {
+    const port = FIRST + next;
+    next = (next + 1) % COUNT;
+    try {
+      await (await listen(address, port)).close();
+      return port;
+    } catch (error) {
+      if (codeOf(error) !== "EADDRINUSE" || left === 1) throw error;
+    }
+  }
 }
 
-async function listen(address: string, port = 0): Promise<{ port: number; close(): Promise<void> }> {
+async function listen(address: string, port: number): Promise<{ close(): Promise<void> }> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, address, resolve);
   });
-  const bound = server.address();
-  if (bound === null || typeof bound === "string") throw new RollcallError("listen", `listen on ${address}`);
-  return {
-    port: bound.port,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  };
+  return { close: () => new Promise((resolve) => server.close(() => resolve())) };
 }

@@ -174,20 +174,24 @@ export function openNodes() {
 
 /** Waits until all nodes' agents are ready and name one leader, who is one of them; gives that node. */
 export async function untilLed(nodes: readonly Node[], deadlineMs = 30_000): Promise<Node> {
-  const leads = async (): Promise<Node | null> => {
+  const leads = async (): Promise<Node> => {
     const seen = await Promise.all(
       nodes.map(async (node) => {
         const [ready, leader] = await Promise.all([
           node.agent().get("/readyz"),
           node.agent().get("/v1/leader"),
         ]);
-        await node.state();
+        const { summary } = await node.state();
         const { record, verified } = JSON.parse(leader.body);
-        return ready.status === 200 && verified === true ? record?.id : null;
+        const named: unknown = ready.status === 200 && verified === true ? record?.id : null;
+        return { named, says: `${node.id}: ${ready.body.trim()}, ${leader.body.trim()}, ${summary}` };
       }),
     );
     const [first] = seen;
-    return seen.every((id) => id === first) ? (nodes.find((node) => node.id === first) ?? null) : null;
+    const one =
+      seen.every(({ named }) => named === first?.named) && nodes.find(({ id }) => id === first?.named);
+    if (!one) throw new Error(seen.map(({ says }) => says).join("\n"));
+    return one;
   };
   return until(leads, {
     deadlineMs,
