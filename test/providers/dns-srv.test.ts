@@ -145,7 +145,7 @@ describe("dns-srv with answers that are seldom given", () => {
   });
   afterEach(() => {
     server.zone = {};
-    (server.asked as string[]).length = 0;
+    server.forget();
   });
   afterAll(() => Promise.all([server.close(), second.close()]));
 

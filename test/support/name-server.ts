@@ -22,8 +22,12 @@ export type NameServer = {
   readonly endpoint: string;
   /** The questions so far, as in `udp A n1.example`. */
   readonly asked: readonly string[];
+  /** Those of them that were answered: the answer has left, and who asked from this machine can read it. */
+  readonly answered: readonly string[];
   /** Answers by question, as in `A n1.example`. What is not there is NXDOMAIN. */
   zone: Readonly<Record<string, Reply>>;
+  /** Forgets the questions so far. */
+  forget(): void;
   close(): Promise<void>;
 };
 
@@ -38,7 +42,8 @@ export async function startNameServer(
   const host = where.address ?? (await loopbackAddress());
   const port = where.port ?? (await freePort(host));
   const asked: string[] = [];
-  const own = { endpoint: formatAddress({ host, port }), asked, zone };
+  const answered: string[] = [];
+  const own = { endpoint: formatAddress({ host, port }), asked, answered, zone };
   const connections = new Set<Socket>();
   const server = DNS.createServer({
     udp: { type: host.includes(":") ? "udp6" : "udp4" },
@@ -49,14 +54,23 @@ export async function startNameServer(
       const [question] = request.questions;
       if (question === undefined) return;
       const type = DNS.Packet.typeName(question.type);
-      asked.push(`${tcp ? "tcp" : "udp"} ${type} ${question.name}`);
+      const text = `${tcp ? "tcp" : "udp"} ${type} ${question.name}`;
+      asked.push(text);
       const response = responseTo(request, own.zone[`${type} ${question.name}`] ?? "NXDOMAIN");
+      if (response === null) return;
       // A client that has gone away wants no answer.
-      if (response !== null) send(response).catch(() => {});
+      send(response).then(
+        () => answered.push(text),
+        () => {},
+      );
     },
   });
   await server.listen({ udp: { port, address: host }, tcp: { port, address: host } });
   return Object.assign(own, {
+    forget() {
+      asked.length = 0;
+      answered.length = 0;
+    },
     async close() {
       const closed = server.close();
       for (const connection of connections) connection.destroy();
