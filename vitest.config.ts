@@ -9,7 +9,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: existsSync(servers) ? [servers] : [],
     pool: "forks",
-    testTimeout: 20_000,
+    // Some only count states: on a slow machine for a while.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Two cores carry the servers too, and most files wait more than they work.
     maxWorkers: 3,

@@ -32,6 +32,8 @@ export async function openGenesis(options: GenesisOptions) {
   const { clock } = pacing;
   const asking = openAsking({ ...options, clock, disk: dataDir.disk, database: options.database ?? null });
   let at: Store | null = null;
+  /** What was last said of a write; "": the last one's outcome was known. */
+  let warned = "";
 
   const call = <T>(signal: AbortSignal, what: string, work: (s: AbortSignal) => Promise<T>) =>
     withDeadline(clock, signal, CALL_LIMIT_MS, what, work);
@@ -65,9 +67,15 @@ export async function openGenesis(options: GenesisOptions) {
         const result = await call(signal, "write the genesis record", (s) =>
           register.swap(effect.expected, effect.value, s),
         ).catch((cause: unknown) => ({ kind: "unknown" as const, cause }));
-        if (result.kind === "unknown")
-          log.warn({ error: reason(result.cause) }, "the outcome of a write is unknown; reading back");
-        return { type: "swapped", result };
+        if (result.kind !== "unknown") {
+          warned = "";
+          return { type: "swapped", result };
+        }
+        const problem = reason(result.cause);
+        if (problem !== warned)
+          log.warn({ error: problem }, "the outcome of a write is unknown; reading back");
+        warned = problem;
+        return { type: "swapped", result: { kind: "unknown", problem } };
       }
       default:
         return effect satisfies never;

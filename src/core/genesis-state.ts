@@ -185,7 +185,9 @@ export type Input =
       readonly type: "swapped";
       readonly result:
         | { readonly kind: "won"; readonly revision: string }
-        | { readonly kind: "lost" | "unknown" };
+        | { readonly kind: "lost" }
+        /** It may have been written, may come late, or was refused: `problem` says what went wrong. */
+        | { readonly kind: "unknown"; readonly problem: string };
     };
 
 /** What any node asks of the shell, whatever it agrees by. `read`: look at how things are. */

@@ -40,7 +40,7 @@ export function step(rules: Rules, state: State, input: Input, fresh: string): S
     case "saved":
       return onSaved(state);
     case "swapped":
-      return onSwapped(rules, state, input.result);
+      return onSwapped(rules, state, input.result, fresh);
     default:
       return common(rules, state, input, fresh);
   }
@@ -152,10 +152,18 @@ function firstKind({ kept, data }: State, marker: Sealed): "bootstrap" | "join" 
   return marker.adopted !== undefined && data === "present" ? "existing" : firstOutcome(kept, marker);
 }
 
-function onSwapped(rules: Rules, state: State, result: Extract<Input, { type: "swapped" }>["result"]): Step {
+function onSwapped(
+  rules: Rules,
+  state: State,
+  result: Extract<Input, { type: "swapped" }>["result"],
+  fresh: string,
+): Step {
   const { phase } = state;
-  // Lost, or unknown: only a read tells. An unknown write is never repeated before that.
-  if (phase.at !== "swapping" || result.kind !== "won") return read(state);
+  if (phase.at !== "swapping") return read(state);
+  // Only a read tells, after a moment: a store that refuses writes is not asked all the time.
+  if (result.kind === "unknown")
+    return common(rules, state, { type: "unreadable", problem: result.problem }, fresh);
+  if (result.kind === "lost") return read(state);
   const { next } = phase;
   const won: State = {
     ...state,

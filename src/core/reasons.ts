@@ -136,7 +136,7 @@ function waitReason(facts: Facts, wait: Wait): Reason {
       return of(
         "store",
         `Waiting for the store: ${wait.problem}.`,
-        "Make the store reachable (address, credentials, its own health); the agent tries again by itself.",
+        "Let the agent read and write there (address, credentials and their rights, the store's own health); it tries again by itself.",
       );
     case "no_record":
       return noRecord(rules, of);

@@ -128,6 +128,28 @@ describe("writes whose end is not known", () => {
     },
   );
 
+  it("are not made all the time where the store refuses them: the node waits longer each time, and says why", async () => {
+    const all = world();
+    const spy = swaps();
+    const refused: Register["swap"] = async () => ({
+      kind: "unknown",
+      cause: new Error("403, Permission denied"),
+    });
+    const provider = (inner: Provider): Provider =>
+      spy.provider({ ...inner, genesis: { ...(inner.genesis as Register), swap: refused } });
+    const node = await start(all, "n1", { provider });
+    await all.pass(20_000);
+    // Every 2 s in the end.
+    expect(spy.writes()).toBeGreaterThan(5);
+    expect(spy.writes()).toBeLessThan(25);
+    expect(node.genesis.shown().phase).toMatchObject({
+      wait: { on: "store", problem: "403, Permission denied" },
+    });
+    const warnings = node.lines().filter((l) => l.msg === "the outcome of a write is unknown; reading back");
+    expect(warnings).toHaveLength(1);
+    expect(node.settled).toEqual([]);
+  });
+
   it("that land after another node went on change nothing", async () => {
     const all = world();
     const injected = all.memory.inject("swap", "late");
@@ -665,6 +687,7 @@ function swaps() {
   const faults = new Map<number, () => void>();
   return {
     reads: () => reads,
+    writes: () => writes,
     blind: () => blind,
     /** Calls `inject` just before this write. */
     fault: (at: number, inject: () => void) => void faults.set(at, inject),

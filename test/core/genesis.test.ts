@@ -120,8 +120,9 @@ describe("a lost answer", () => {
   it("to a claim is read back: the claim stands", () => {
     const a = nodeAt();
     a.tell(start, record(at(unborn())), answers([hello("b")]), saved);
-    expect(a.tell(swapped("unknown"), record(at(claimed("u1", "a"), "2")))).toEqual([
-      "unknown → read",
+    expect(a.tell(swapped("unknown"), wake, record(at(claimed("u1", "a"), "2")))).toEqual([
+      "unknown → wait: store no answer",
+      "wake → read",
       "claimed(u1 by a) → write sealed(u1 by a) over claimed(u1 by a)",
     ]);
   });
@@ -129,8 +130,9 @@ describe("a lost answer", () => {
   it("to a claim is read back: it did not land, and the same claim id is used again", () => {
     const a = nodeAt();
     a.tell(start, record(at(unborn())), answers([hello("b")]), saved);
-    expect(a.tell(swapped("unknown"), record(at(unborn())), answers([hello("b")]), saved)).toEqual([
-      "unknown → read",
+    expect(a.tell(swapped("unknown"), wake, record(at(unborn())), answers([hello("b")]), saved)).toEqual([
+      "unknown → wait: store no answer",
+      "wake → read",
       "unborn(init) → ask",
       "heard b → save claim u1",
       "saved → write claimed(u1 by a) over unborn(init)",
@@ -140,8 +142,9 @@ describe("a lost answer", () => {
   it("to a seal is read back: the genesis is this node's", () => {
     const a = nodeAt({}, disk({ claim: claim("c") }));
     a.tell(start, record(at(claimed("c", "a"), "2")));
-    expect(a.tell(swapped("unknown"), record(at(sealed("c", "a"), "3")), saved)).toEqual([
-      "unknown → read",
+    expect(a.tell(swapped("unknown"), wake, record(at(sealed("c", "a"), "3")), saved)).toEqual([
+      "unknown → wait: store no answer",
+      "wake → read",
       "sealed(c by a) → save marker c",
       "saved → read",
     ]);
@@ -150,8 +153,9 @@ describe("a lost answer", () => {
   it("to an init is read back: somebody's record is there", () => {
     const a = nodeAt();
     a.tell(start, record(null), answers([]));
-    expect(a.tell(swapped("unknown"), record(at(unborn({ init_id: "other" }))))).toEqual([
-      "unknown → read",
+    expect(a.tell(swapped("unknown"), wake, record(at(unborn({ init_id: "other" }))))).toEqual([
+      "unknown → wait: store no answer",
+      "wake → read",
       "unborn(other) → ask",
     ]);
   });

@@ -28,7 +28,7 @@ const scopes: readonly (readonly [string, Scope])[] = [
 
 describe("the leader key, explored", () => {
   for (const [what, scope] of scopes)
-    it(`is never wrong, and can always come true again, ${what}`, { timeout: 60_000 }, () => {
+    it(`is never wrong, and can always come true again, ${what}`, { timeout: 240_000 }, () => {
       const { complete, violation, stuck, states } = look(scope);
       expect({ complete, violation, stuck }).toEqual({ complete: true, violation: null, stuck: null });
       expect(states).toBeGreaterThan(5_000);
@@ -106,7 +106,7 @@ const mutants: readonly (readonly [string, Edits, Scope, RegExp])[] = [
 
 describe("mutants of the leader key", () => {
   for (const [what, edits, scope, finds] of mutants)
-    it(`finds ${what}`, { timeout: 60_000 }, async () => {
+    it(`finds ${what}`, { timeout: 240_000 }, async () => {
       const { violation, stuck } = look(scope, edits.length === 0 ? shipped : await mutated(edits));
       expect(violation?.what ?? (stuck === null ? "nothing" : "stuck")).toMatch(finds);
     });

@@ -93,7 +93,9 @@ export function record(seen: Seen | null): Input {
 
 /** A write's end. */
 export function swapped(kind: "won" | "lost" | "unknown", revision = "2"): Input {
-  return { type: "swapped", result: kind === "won" ? { kind, revision } : { kind } };
+  const result =
+    kind === "won" ? { kind, revision } : kind === "lost" ? { kind } : { kind, problem: "no answer" };
+  return { type: "swapped", result };
 }
 
 export type NodeAt = ReturnType<typeof nodeAt>;

@@ -141,7 +141,7 @@ function* swapping(here: Here, write: Extract<Effect, { type: "swap" }>): Iterab
   yield moved(`${label}: ${result.kind}`, told(here, { type: "swapped", result }, after ?? world));
   if (world.left.unknown === 0) return;
   const left = spend(world.left, "unknown");
-  const unknown: Input = { type: "swapped", result: { kind: "unknown" } };
+  const unknown: Input = { type: "swapped", result: { kind: "unknown", problem: "no answer" } };
   yield moved(`${label}: answer lost`, told(here, unknown, { ...(after ?? world), left }), true);
   const late = { ...world, left, late: [...world.late, write] };
   yield moved(`${label}: time-out, it may come late`, told(here, unknown, late), true);
