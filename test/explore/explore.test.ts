@@ -92,7 +92,7 @@ describe("the reductions of the genesis model", () => {
     "a stuck limit": { watchesData: false, faults: { crash: 1 } },
   };
   for (const [name, difference] of Object.entries(same))
-    it(`lose nothing: ${name}`, { timeout: 60_000 }, () => {
+    it(`lose nothing: ${name}`, { timeout: 240_000 }, () => {
       const [less, all] = [true, false].map((reduced) => visited(difference, reduced));
       expect(less?.verdict).toEqual(all?.verdict);
       expect([...(less?.sights ?? [])].filter((sight) => !all?.sights.has(sight))).toEqual([]);
@@ -151,7 +151,7 @@ describe("the reductions of the register model", () => {
     },
   };
   for (const [name, difference] of Object.entries(same))
-    it(`lose nothing: ${name}`, { timeout: 60_000 }, () => {
+    it(`lose nothing: ${name}`, { timeout: 240_000 }, () => {
       const [less, all] = [true, false].map((reduced) => visited(difference, reduced));
       expect(less?.verdict).toEqual(all?.verdict);
       if (less?.verdict[1]) expect([...less.sights].filter((sight) => !all?.sights.has(sight))).toEqual([]);
@@ -208,7 +208,7 @@ describe("the shipped protocols", () => {
   };
   for (const { kind, name, long } of names)
     if (!long)
-      it(`${titles[kind]}: ${name}`, { timeout: 120_000 }, async () => {
+      it(`${titles[kind]}: ${name}`, { timeout: 240_000 }, async () => {
         const report = await asked(kind, name);
         expect(report.ok, told(report, true).join("\n")).toBe(true);
       });
