@@ -112,7 +112,8 @@ function checkThere(path: string, files: Files): void {
 }
 
 function storePath(text: string, usual: string, files: Files): string {
-  const path = /^sqlite:(?!\/\/)(.+)$/.exec(text)?.[1];
+  // Neither a URL nor one of SQLite's own words, which promise something else than a file.
+  const path = /^sqlite:(?!\/\/|:memory:|file:)(.+)$/.exec(text)?.[1];
   // What is not understood is not repeated: it may be the URL of a database, with a password.
   if (path === undefined) throw usageError(`-store: must be sqlite:FILE, as in sqlite:./${usual}`);
   try {

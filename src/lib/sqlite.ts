@@ -1,6 +1,6 @@
 /** A SQLite file, as Node brings it: one process, every commit synced. */
 import { open, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { codeOf, RollcallError, reason } from "./errors.ts";
 import { systemDisk } from "./files.ts";
@@ -25,7 +25,8 @@ export type Owner = {
  */
 export async function openDatabase(path: string | null, owner: Owner): Promise<DatabaseSync> {
   if (path !== null) await makeFile(path);
-  const database = connect(path ?? ":memory:");
+  // SQLite takes ":memory:" and what begins with "file:" for something else than a file of that name.
+  const database = connect(path === null ? ":memory:" : resolve(path));
   try {
     prepareDatabase(database, owner);
     return database;

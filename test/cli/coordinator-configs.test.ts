@@ -123,6 +123,8 @@ describe("a coordinator's configuration", () => {
     ["-token-file=none", "-token-file: none: no such file"],
     ["-apply=none", "-apply: none: no such file or directory"],
     ["-store=postgres://user:hunter2@host/db", "-store: must be sqlite:FILE, as in sqlite:./rollcall.db"],
+    ["-store=sqlite::memory:", "-store: must be sqlite:FILE, as in sqlite:./rollcall.db"],
+    ["-store=sqlite:file:x.db?mode=memory", "-store: must be sqlite:FILE, as in sqlite:./rollcall.db"],
     ["-store=sqlite:/none/r.db", "-store: /none: no such directory"],
     ["-name=a/b", "-name: must be 1 to 128 characters of [A-Za-z0-9._-]"],
     ["-retain=30d", '-retain: "30d" must be a duration, as in 120s or 1h30m'],
