@@ -71,7 +71,7 @@ export function createApp(options: AppOptions, deps: Deps): App {
     await next();
     await options.synced();
   });
-  app.use(openAccess(options.token, options.certified ?? false, options.lists));
+  app.use(openAccess(options, deps));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }));
   app.use(bodyLimit({ maxSize: wire.BODY_BYTES, onError: tooLarge }));
   const operations = { ...options, counts, stopping: () => holds.closed };

@@ -53,9 +53,7 @@ export function addLegacy(app: Hono, { lists, seats, created, clock, uuid }: Leg
   });
   app.get("/:id", (c) => {
     const id = idOf(c);
-    const list = lists.get(id);
-    lists.use(id, clock.wall());
-    return answer(c, id, list);
+    return answer(c, id, lists.get(id));
   });
   app.post("/:id", async (c) => {
     const id = idOf(c);
@@ -64,7 +62,6 @@ export function addLegacy(app: Hono, { lists, seats, created, clock, uuid }: Leg
     const addr = addrIn(text);
     seats.node(id, addr, clock.now());
     c.header("rollcall-position", String(lists.register(id, addr)));
-    lists.use(id, clock.wall());
     return answer(c, id, lists.get(id));
   });
   app.delete("/:id", async (c) => {
@@ -72,7 +69,6 @@ export function addLegacy(app: Hono, { lists, seats, created, clock, uuid }: Leg
     const text = await wire.textOf(c);
     lists.get(id);
     lists.remove(id, addrIn(text));
-    lists.use(id, clock.wall());
     return answer(c, id, lists.get(id));
   });
 }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { hashOf } from "../../src/discovery-service/access.ts";
 import { inMemory } from "../../src/discovery-service/durable.ts";
 import { createLists, LIST_LIMITS } from "../../src/discovery-service/lists.ts";
 import { serve } from "../../src/discovery-service/serve.ts";
+import { openService } from "../../src/discovery-service/service.ts";
 import { manualClock } from "../lib/manual-clock.ts";
 
 const HOUR_MS = 3_600_000;
@@ -48,6 +50,27 @@ describe("lists", () => {
     const closed = service.close();
     clock.advance(1_000);
     await closed;
+    expect(clock.pending()).toBe(0);
+  });
+
+  it("keep an id that only members ask for, token and size with it, after the last of them is gone", async () => {
+    const clock = manualClock();
+    const deps = { clock, uuid: () => "u", log: { error: () => {} } };
+    const { lists, ...contents } = inMemory(deps);
+    const tokenHash = hashOf("its own");
+    for (const id of ["asked", "knocked"]) lists.create(id, { size: 3, tokenHash }, clock.wall());
+    const service = openService({ ...contents, lists, token: null, unusedMs: 10 * HOUR_MS }, deps);
+    const ask = async (path: string, token: string, init: RequestInit = {}) =>
+      (await service.app.request(path, { ...init, headers: { authorization: `Bearer ${token}` } })).status;
+    const body = '{"id":"n1","incarnation":"i"}';
+    expect(await ask("/asked/members/n1?ttl=10m", "its own", { method: "PUT", body })).toBe(200);
+    clock.advance(6 * HOUR_MS);
+    expect([await ask("/asked/view", "its own"), await ask("/knocked/view", "wrong")]).toEqual([200, 401]);
+    clock.advance(6 * HOUR_MS);
+    expect(["asked", "knocked"].map((id) => lists.find(id)?.size)).toEqual([3, undefined]);
+    clock.advance(5 * HOUR_MS);
+    expect(lists.size().ids).toBe(0);
+    service.end();
     expect(clock.pending()).toBe(0);
   });
 });
