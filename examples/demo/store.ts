@@ -60,8 +60,8 @@ export async function openStore(kind: StoreKind, program: string | null, deps: S
 }
 
 async function embedded({ clock, uuid, ports, dir }: StoreDeps): Promise<Store> {
-  const log = { error() {} };
-  const contents = await openDurable(join(dir, "register.db"), { clock, uuid });
+  const log = { error() {}, info() {} };
+  const contents = await openDurable(join(dir, "register.db"), { clock, log, uuid });
   const options = { host: "127.0.0.1", port: ports(0), token: null, contents };
   const service = await serve(options, { clock, log, uuid });
   return {

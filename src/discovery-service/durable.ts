@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import { RollcallError } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
 import { problemOf, surelyFailed } from "../lib/sqlite.ts";
 import { type File, openFile } from "./file.ts";
 import { createLists, type Lists } from "./lists.ts";
@@ -19,6 +20,11 @@ export type Contents = {
    * more, and `store_unknown` when nobody can tell.
    */
   synced(): Promise<void>;
+  /**
+   * Whether changes can be kept. After one that could not, a write of nothing finds that out, or the next change, not
+   * sooner than a second after the last failure.
+   */
+  writable(): boolean;
 };
 
 /** Contents in a file. */
@@ -32,6 +38,8 @@ export type Durable = Contents & {
 /** `open` is for tests of disks that fail. */
 export type DurableDeps = {
   readonly clock: Pick<Clock, "now" | "after">;
+  /** Told of the first write that fails, and of the first that succeeds again. */
+  readonly log: Pick<Log, "error" | "info">;
   readonly uuid: () => string;
   readonly open?: typeof openFile;
 };
@@ -39,13 +47,15 @@ export type DurableDeps = {
 /** The least time between two syncs, since nothing else runs meanwhile; after a longer one as long as that took. */
 const GAP_MS = 5;
 const MOST_GAP_MS = 100;
+/** A disk that is almost full takes one write and refuses the next. */
+const SETTLED_MS = 1_000;
 
 /** Contents that live as long as the process. */
 export function inMemory(
   deps: { uuid: () => string },
   registers: Registers = createRegisters(deps),
 ): Contents {
-  return { registers, lists: createLists(), synced: async () => {} };
+  return { registers, lists: createLists(), synced: async () => {}, writable: () => true };
 }
 
 /** Opens the file at `path`, with what was kept in it. Throws one line that names it: `locked`, `store`, `store_version`. */
@@ -66,7 +76,7 @@ export async function openDurable(
       lists.fill(kept);
     };
     fill();
-    const { start, ...syncing } = createSyncs(file, clock, fill);
+    const { start, ...syncing } = createSyncs({ file, clock, log: deps.log, store: path, undo: fill });
     begun = start;
     return { registers, lists, ...syncing };
   } catch (error) {
@@ -78,12 +88,19 @@ export async function openDurable(
 
 type Waiter = { readonly resolve: () => void; readonly reject: (error: RollcallError) => void };
 
-/** `undo` makes memory what the file holds, when a commit has surely failed. */
-function createSyncs(file: File, clock: DurableDeps["clock"], undo: () => void) {
+type Syncing = Pick<DurableDeps, "clock" | "log"> & {
+  readonly file: File;
+  readonly store: string;
+  /** Makes memory what the file holds, when a commit has surely failed. */
+  readonly undo: () => void;
+};
+
+function createSyncs({ file, clock, log, store, undo }: Syncing) {
   const broken = new AbortController();
   let waiters: Waiter[] = [];
   let cancel: (() => void) | null = null;
   let nextAt = Number.NEGATIVE_INFINITY;
+  let failedAt: number | null = null;
   let closed = false;
 
   function sync(): void {
@@ -92,29 +109,44 @@ function createSyncs(file: File, clock: DurableDeps["clock"], undo: () => void) 
     const told = waiters;
     waiters = [];
     const from = clock.now();
-    try {
-      if (file.waits()) file.commit();
-      for (const { resolve } of told) resolve();
-    } catch (error) {
-      const failure = failed(error);
-      for (const { reject } of told) reject(failure);
-    }
+    const failure = file.waits() ? attempt(file.commit, undo) : null;
+    for (const { resolve, reject } of told) failure === null ? resolve() : reject(failure);
     const now = clock.now();
     nextAt = now + Math.min(MOST_GAP_MS, Math.max(GAP_MS, now - from));
   }
 
-  function failed(error: unknown): RollcallError {
+  /** Gives why it failed; null: it did not. `undone`: what to do when it has surely failed. */
+  function attempt(write: () => void, undone: () => void): RollcallError | null {
+    try {
+      write();
+    } catch (error) {
+      return failed(error, undone);
+    }
+    if (failedAt !== null && settled(failedAt)) {
+      failedAt = null;
+      log.info({ store }, "writes to the store again");
+    }
+    return null;
+  }
+
+  function failed(error: unknown, undone: () => void): RollcallError {
     const code = surelyFailed(error) ? "store" : "store_unknown";
     const failure = new RollcallError(code, `write to the store: ${problemOf(error)}`, { cause: error });
+    // Of what cannot be known the process dies, and says so then.
+    if (failedAt === null && code === "store")
+      log.error({ store, error: problemOf(error) }, "cannot write to the store");
+    failedAt = clock.now();
     try {
       file.discard();
-      if (code === "store") undo();
+      if (code === "store") undone();
       else broken.abort(failure);
     } catch {
       broken.abort(failure);
     }
     return failure;
   }
+
+  const settled = (sinceMs: number) => clock.now() - sinceMs >= SETTLED_MS;
 
   return {
     broken: broken.signal,
@@ -125,6 +157,12 @@ function createSyncs(file: File, clock: DurableDeps["clock"], undo: () => void) 
       if (broken.signal.aborted) return Promise.reject(broken.signal.reason);
       if (!file.waits()) return Promise.resolve();
       return new Promise((resolve, reject) => void waiters.push({ resolve, reject }));
+    },
+    writable() {
+      // What waits will tell.
+      const idle = !closed && !broken.signal.aborted && !file.waits();
+      if (failedAt !== null && idle && settled(failedAt)) attempt(file.probe, () => {});
+      return failedAt === null;
     },
     close() {
       if (closed) return;

@@ -27,6 +27,9 @@ const TABLES = `
   ) strict, without rowid;
 `;
 
+/** Twice the longest value: a disk that is full for others may still have room for a page. */
+const PROBE = `create table if not exists probe (filler blob) strict; insert into probe values (zeroblob(${128 * 1024}))`;
+
 /** An open file. What `keep` is told waits for `commit`, which is synced when it returns. */
 export type File = {
   readonly keep: Keep;
@@ -34,6 +37,8 @@ export type File = {
   waits(): boolean;
   /** Writes what waits, all of it or nothing. Throws SQLite's errors; then it waits still. */
   commit(): void;
+  /** Writes more than any one change does, and takes it back; nothing of what waits. Throws SQLite's errors. */
+  probe(): void;
   /** Nothing waits any more. */
   discard(): void;
   load(): Kept;
@@ -75,20 +80,29 @@ function makeTables(database: DatabaseSync): void {
 
 function fileOf(database: DatabaseSync, changed: () => void): File {
   const { keep, waiting } = writing(database, changed);
+  const transaction = (writes: () => void) => {
+    database.exec("begin immediate");
+    try {
+      writes();
+      database.exec("commit");
+    } catch (error) {
+      // A database that has taken it all back by itself has no transaction any more.
+      if (database.isTransaction) database.exec("rollback");
+      throw error;
+    }
+  };
   return {
     keep,
     waits: () => waiting.size > 0,
     commit() {
-      database.exec("begin immediate");
-      try {
+      transaction(() => {
         for (const write of waiting.values()) write();
-        database.exec("commit");
-        waiting.clear();
-      } catch (error) {
-        // A database that has taken it all back by itself has no transaction any more.
-        if (database.isTransaction) database.exec("rollback");
-        throw error;
-      }
+      });
+      waiting.clear();
+    },
+    probe() {
+      transaction(() => database.exec(PROBE));
+      transaction(() => database.exec("drop table probe"));
     },
     discard: () => waiting.clear(),
     load: () => loaded(database),

@@ -36,7 +36,13 @@ const paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
   "/{id}/members/{node}/renew": { post: ["Renews the lease Rollcall-Lease.", 204, [400, 404]] },
   "/{id}/view": { get: ["Members, genesis and leader at one moment.", 200, [400]] },
   "/livez": { get: ["Says that the process lives.", 200, []] },
-  "/readyz": { get: ["Says whether the service answers.", 200, []] },
+  "/readyz": {
+    get: [
+      "Says whether the service answers and can keep what it is told; else 503 and why, in a word.",
+      200,
+      [],
+    ],
+  },
   "/metrics": { get: ["Metrics for Prometheus.", 200, []] },
   "/openapi.json": { get: ["This document.", 200, []] },
 };

@@ -15,7 +15,10 @@ export type Operations = Contents & {
 export function addOperations(app: Hono, operations: Operations): void {
   app.get("/livez", (c) => c.text("ok"));
   // What was not synced before this answer makes it an error instead.
-  app.get("/readyz", (c) => (operations.stopping() ? c.text("stopping", 503) : c.text("ok")));
+  app.get("/readyz", (c) => {
+    if (operations.stopping()) return c.text("stopping", 503);
+    return operations.writable() ? c.text("ok") : c.text("store", 503);
+  });
   app.get("/openapi.json", (c) => c.json(openapi(operations.version ?? "")));
   app.get("/metrics", (c) =>
     c.body(metricsPage(metricsOf(operations)), 200, {

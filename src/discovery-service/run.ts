@@ -28,7 +28,7 @@ export async function runDiscoveryService(
   const { clock } = pacing;
   const opened = releasers((error) => log.warn({ error: reason(error) }, "closing"));
   try {
-    const contents = await openDurable(config.store.path, { clock, uuid });
+    const contents = await openDurable(config.store.path, { clock, uuid, log });
     opened.push(contents.close);
     const { host, port } = config.httpAddr;
     const tls = await readTls(config.tls, file);

@@ -31,6 +31,7 @@ function suites(name: string, open: () => Promise<{ contents: Contents; close():
         registers: new Proxy(current().registers, { get: (_, key) => Reflect.get(current().registers, key) }),
         lists: current().lists,
         synced: () => current().synced(),
+        writable: () => current().writable(),
       };
       const log = { error: (what: unknown) => failures.push(what) };
       service = await serve(
@@ -77,6 +78,7 @@ suites("Discovery Service in memory", async () => ({
 }));
 suites("Discovery Service on disk", async () => {
   const path = join(tempDir("discovery"), "discovery.db");
-  const contents = await openDurable(path, { clock: systemClock, uuid: randomUUID });
+  const log = { error: () => {}, info: () => {} };
+  const contents = await openDurable(path, { clock: systemClock, log, uuid: randomUUID });
   return { contents, close: contents.close };
 });

@@ -19,13 +19,16 @@ afterEach(() => {
 // https://www.sqlite.org/rescode.html
 const [IO_ERROR, FULL] = [10, 13];
 
+const said: string[] = [];
+const say = (...told: readonly unknown[]) => void said.push(String(told[1]));
+const log = { error: say, info: say };
 const freshPath = () => join(tempDir("discovery"), "discovery.db");
 async function openAt(
   path: string,
   clock: Pick<ManualClock, "now" | "after"> = systemClock,
   open = openFile,
 ): Promise<Durable> {
-  const durable = await openDurable(path, { clock, uuid: randomUUID, open });
+  const durable = await openDurable(path, { clock, log, uuid: randomUUID, open });
   opened.push(durable);
   return durable;
 }
@@ -35,13 +38,11 @@ const failing =
   (fault: { errcode: number | null }): typeof openFile =>
   async (...given) => {
     const file = await openFile(...given);
-    return {
-      ...file,
-      commit() {
-        if (fault.errcode !== null) throw Object.assign(new Error("it failed"), { errcode: fault.errcode });
-        file.commit();
-      },
+    const faulty = (write: () => void) => () => {
+      if (fault.errcode !== null) throw Object.assign(new Error("it failed"), { errcode: fault.errcode });
+      write();
     };
+    return { ...file, commit: faulty(file.commit), probe: faulty(file.probe) };
   };
 
 const row = { id: "a", nodeId: "n1", incarnation: "i", record: '{"id":"n1"}', ttlMs: 5_000 };
@@ -164,6 +165,44 @@ describe("contents in a file", () => {
     expect([...(await openAt(path)).registers.view("a").registers.keys()]).toEqual(["genesis", "small"]);
   });
 
+  it("are not ready while they cannot be written, and say so once, and once when they can again", async () => {
+    const clock = manualClock();
+    const fault: { errcode: number | null } = { errcode: null };
+    const durable = await openAt(freshPath(), clock, failing(fault));
+    const { app } = createApp({ ...durable, token: null }, { clock, uuid: randomUUID, log });
+    said.splice(0);
+    const ready = async () => {
+      const answer = await app.request("/readyz");
+      return [answer.status, await answer.text()];
+    };
+    const write = async (name: string) => {
+      const headers = { "if-none-match": "*" };
+      const pending = app.request(`/a/registers/${name}`, { method: "PUT", headers, body: "x" });
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(100);
+      return (await pending).status;
+    };
+    expect([await write("one"), await ready()]).toEqual([201, [200, "ok"]]);
+    fault.errcode = FULL;
+    expect([await write("two"), await write("three"), await ready()]).toEqual([503, 503, [503, "store"]]);
+    // Nobody need write for it to be found out.
+    clock.advance(1_000);
+    expect(await ready()).toEqual([503, "store"]);
+    expect(said).toEqual(["cannot write to the store"]);
+    fault.errcode = null;
+    expect(await ready()).toEqual([503, "store"]);
+    clock.advance(1_000);
+    expect(await ready()).toEqual([200, "ok"]);
+    expect(said).toEqual(["cannot write to the store", "writes to the store again"]);
+    // Or by a write.
+    fault.errcode = FULL;
+    expect(await write("four")).toBe(503);
+    fault.errcode = null;
+    clock.advance(1_000);
+    expect([await write("four"), await ready(), said.length]).toEqual([201, [200, "ok"], 4]);
+    expect([durable.broken.aborted, durable.registers.read("a", "two")]).toEqual([false, null]);
+  });
+
   it("are not vouched for any more after a sync that failed", async () => {
     const path = freshPath();
     const clock = manualClock();
@@ -180,6 +219,26 @@ describe("contents in a file", () => {
 });
 
 describe("a file", () => {
+  it("is the same after a probe, and one that was cut short hinders nobody", async () => {
+    const path = freshPath();
+    const tables = () => {
+      const database = new DatabaseSync(path);
+      const names = database.prepare("select name from sqlite_schema").all();
+      database.close();
+      return names;
+    };
+    (await openAt(path)).close();
+    const before = tables();
+    const half = new DatabaseSync(path);
+    half.exec("create table probe (filler blob) strict");
+    half.close();
+    const file = await openFile(path, () => {});
+    file.probe();
+    expect(file.waits()).toBe(false);
+    file.close();
+    expect(tables()).toEqual(before);
+  });
+
   it("is one service's at a time", async () => {
     const path = freshPath();
     await openAt(path);
