@@ -6,6 +6,7 @@ import { fits, type Want } from "../core/node-report.ts";
 import { parseDuration } from "../lib/duration.ts";
 import type { Caller } from "../lib/http-server.ts";
 import { problem } from "../lib/problem.ts";
+import { refuseWebPages } from "../lib/web-pages.ts";
 import type { View } from "./pages.ts";
 import { servePeers } from "./peer-calls.ts";
 
@@ -33,12 +34,7 @@ export function agentApp(view: View, callerOf: (env: unknown) => Caller): Hono {
     return c.json(problem("internal", "the agent cannot answer", "its log says why"), 500);
   });
 
-  // No agent and no tool sends an Origin; a web page that makes somebody's browser ask does.
-  app.use("*", (c, next) =>
-    c.req.header("origin") === undefined
-      ? next()
-      : Promise.resolve(c.json(problem("forbidden", "requests of web pages are not answered"), 403)),
-  );
+  app.use(refuseWebPages((c, message) => c.json(problem("forbidden", message), 403)));
   app.get("/livez", (c) => c.text("ok\n"));
   app.get("/startupz", (c) =>
     view.outcome() === null ? c.text(`${view.explanation().code}\n`, 503) : c.text("ok\n"),

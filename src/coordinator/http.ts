@@ -5,6 +5,7 @@ import type * as z from "zod";
 import type { Clock } from "../lib/clock.ts";
 import type { Caller } from "../lib/http-server.ts";
 import type { Mounted } from "../lib/mounted.ts";
+import { refuseWebPages } from "../lib/web-pages.ts";
 import type { Access } from "./access.ts";
 import type { Answers } from "./answer.ts";
 import { openAnswers } from "./answers.ts";
@@ -48,14 +49,15 @@ export function coordinatorApp(view: View, { access, clock, callerOf, mounted = 
     }
     return say(c, refusal("not_found", `there is no ${path}`, "GET /openapi.json lists all paths"));
   });
-  app.use("*", async (c, next) => {
+  app.use("*", (c, next) => {
     c.header("cache-control", "no-store");
     c.header("x-content-type-options", "nosniff");
-    // No tool sends an Origin; a web page that makes somebody's browser ask does.
-    if (c.req.header("origin") !== undefined)
-      return say(c, refusal("forbidden", "requests of web pages are not answered"));
     return next();
   });
+  app.use(
+    "*",
+    refuseWebPages((c, message) => say(c, refusal("forbidden", message))),
+  );
   // Before the limits of the coordinator's own bodies: it has its own of everything.
   if (mounted !== null) app.all(`${mounted.base}/*`, (c) => mounted.fetch(c.req.raw, c.env ?? {}));
   const tooLarge = () => {

@@ -18,6 +18,7 @@ import type { Clock } from "../lib/clock.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metric } from "../lib/metrics.ts";
+import { refuseWebPages } from "../lib/web-pages.ts";
 import { openAccess, type Token } from "./access.ts";
 import type { Contents } from "./durable.ts";
 import { createHolds, type Holds } from "./hold.ts";
@@ -66,6 +67,7 @@ export function createApp(options: AppOptions, deps: Deps): App {
     // Kept-alive connections would outlast the server.
     if (holds.closed) c.header("connection", "close");
   });
+  app.use(refuseWebPages((c, message) => wire.refuse(c, new RollcallError("forbidden", message))));
   // Also what a refusal shows must be so for good. Nothing turns the loop between the answer's making and this.
   app.use(async (_, next) => {
     await next();

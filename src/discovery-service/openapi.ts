@@ -90,7 +90,7 @@ function operation(path: string, method: string, [summary, success, refusals, bo
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: { required: path !== "/", content: body } }),
     responses: {
-      ...Object.fromEntries([success, ...refusals, 401, 503].map(said)),
+      ...Object.fromEntries([success, ...refusals, 401, 403, 503].map(said)),
       ...(path === "/" || path === "/{id}" ? { 200: { description: summary, content: legacy(Listed) } } : {}),
     },
     security: [{ bearer: [] }, {}],

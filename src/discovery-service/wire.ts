@@ -22,6 +22,7 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   bad_address: 400,
   unauthorized: 401,
   certificate_required: 401,
+  forbidden: 403,
   unknown_path: 404,
   id_absent: 404,
   register_absent: 404,

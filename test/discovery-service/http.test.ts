@@ -341,6 +341,31 @@ describe("every path", () => {
     }
   });
 
+  it("is answered to no web page, whoever's browser it asks by", async () => {
+    const { send, registers } = make();
+    const headers = { ...create, origin: "http://evil.test" };
+    for (const line of [
+      "GET /a/view",
+      "PUT /a/registers/genesis",
+      "DELETE /a/registers/genesis",
+      "GET /livez",
+    ]) {
+      const answer = await send(line, { headers });
+      expect([answer.status, JSON.parse(answer.body)]).toEqual([
+        403,
+        line === "GET /livez"
+          ? { error: "requests of web pages are not answered" }
+          : { error: { code: "forbidden", message: "requests of web pages are not answered", hint: null } },
+      ]);
+    }
+    const made = await send("POST /", { headers });
+    expect([made.status, JSON.parse(made.body)]).toEqual([
+      403,
+      { error: "requests of web pages are not answered" },
+    ]);
+    expect(registers.size().ids).toBe(0);
+  });
+
   it("wants the token everywhere, where there is one", async () => {
     const { send } = make({ token: "secret" });
     for (const headers of [{}, { authorization: "Bearer wrong" }, { authorization: "secret" }]) {
