@@ -86,7 +86,9 @@ export function createApp(options: AppOptions, deps: Deps): App {
   app.notFound((c) => wire.refuse(c, new RollcallError("unknown_path", "there is nothing at this path")));
   app.onError((error, c) => {
     if (wire.isRefusal(error)) return wire.refuse(c, withoutPaths(error));
-    deps.log.error({ error: reason(error), method: c.req.method, path: c.req.path }, "request failed");
+    // A body that its sender broke off is no failure of ours.
+    if (!c.req.raw.signal.aborted)
+      deps.log.error({ error: reason(error), method: c.req.method, path: c.req.path }, "request failed");
     return wire.refuse(c, new RollcallError("internal", "the request failed"));
   });
   return { app, holds, metrics: () => metricsOf(operations) };

@@ -1,12 +1,13 @@
 /** Listening: the HTTP or HTTPS server around the routes, its limits, its certificates, and its end. */
-import type { Server } from "node:http";
+import { createServer as createHttp, type Server } from "node:http";
 import { createServer as createHttps, type Server as HttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { createAdaptorServer } from "@hono/node-server";
+import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Clock } from "./clock.ts";
 import { RollcallError, reason } from "./errors.ts";
+import { failedRequest, refuseMalformed } from "./malformed.ts";
 
 /** What a connection itself shows of its caller. */
 export type Caller = {
@@ -47,6 +48,7 @@ export async function listen(options: {
   server.headersTimeout = 5_000;
   server.requestTimeout = 10_000;
   server.maxConnections = mostConnections;
+  refuseMalformed(server);
   // The HTTP server does not know of a connection that is still shaking hands, and would wait for it at the end.
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -86,13 +88,20 @@ export async function listen(options: {
 }
 
 function createServer(app: Hono, tls: ServerTls | null): Server {
+  const listener = getRequestListener(app.fetch, {
+    // The adapter's own Request and Response stand in for the global ones: three times the requests a second.
+    overrideGlobalObjects: true,
+    errorHandler: failedRequest,
+  });
+  const options = {
+    // How late the slow are found out, beside 30 s that Node has.
+    connectionsCheckingInterval: 1_000,
+    // The adapter asks for it too, and its answer is ours.
+    requireHostHeader: false,
+  };
   try {
-    return createAdaptorServer({
-      fetch: app.fetch,
-      // The adapter's own Request and Response stand in for the global ones: three times the requests a second.
-      overrideGlobalObjects: true,
-      ...(tls === null ? {} : { createServer: createHttps, serverOptions: tlsOptions(tls) }),
-    }) as Server;
+    if (tls === null) return createHttp(options, listener);
+    return createHttps({ ...options, ...tlsOptions(tls) }, listener);
   } catch (error) {
     throw new RollcallError("listen", `-tls-cert, -tls-key: cannot be used: ${reason(error)}`, {
       cause: error,

@@ -6,7 +6,8 @@ import { type ManualClock, manualClock } from "../lib/manual-clock.ts";
 import { request } from "../support/http.ts";
 import { until } from "../support/wait.ts";
 
-const log = { error: () => {} };
+const failures: unknown[] = [];
+const log = { error: (what: unknown) => void failures.push(what) };
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -170,7 +171,20 @@ describe("hostile input", () => {
     const { socket, said } = await dial(service.port);
     socket.write(bytes);
     await until(() => said().startsWith(`HTTP/1.1 ${status}`), soon(`${status}, got ${said()}`));
+    expect(JSON.parse(said().split("\r\n\r\n")[1] ?? "")).toHaveProperty("error");
     expect((await request(`${service.url}/a/view`)).status).toBe(200);
+  });
+
+  it("takes a body that its sender breaks off for no failure of its own", async () => {
+    const { service } = await start();
+    failures.splice(0);
+    const { socket, said } = await dial(service.port);
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n1234");
+    await until(() => said().includes("100 Continue"), soon("the request to be read"));
+    socket.destroy();
+    const counted = async () => (await request(`${service.url}/metrics`)).body.includes('{status="500"} 1');
+    await until(counted, soon("it to be over"));
+    expect(failures).toEqual([]);
   });
 
   it("stops reading a body without a length after 64 KiB", async () => {

@@ -25,6 +25,10 @@ async function serve(
     await held;
     return c.text("at last");
   });
+  app.post("/body", async (c) => c.text(await c.req.text()));
+  app.get("/endless", (c) =>
+    c.body(new ReadableStream({ start: (to) => to.enqueue(new TextEncoder().encode("begun")) })),
+  );
   const listening = await listen({ app, addr: loopback, tls, clock: systemClock });
   const url = `${tls === null ? "http" : "https"}://127.0.0.1:${listening.port}`;
   return { ...listening, release: () => release(), url };
@@ -128,6 +132,74 @@ describe("listening", () => {
         socket.once("close", () => resolve());
       });
     expect((await request(`${server.url}/caller`)).status).toBe(200);
+    await server.close(0);
+  });
+});
+
+/** What a bare connection is told until the server ends it. */
+function told(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    let said = "";
+    const socket = createConnection(port, "127.0.0.1", () => socket.write(bytes));
+    socket.setEncoding("utf8").on("data", (text) => (said += text));
+    socket.on("error", () => {}).on("close", () => resolve(said));
+  });
+}
+
+describe("requests that reach no route", () => {
+  const get = (path: string, headers: string, method = "GET") =>
+    `${method} ${path} HTTP/1.1\r\n${headers}\r\n\r\n`;
+
+  it.each([
+    ["no HTTP", 400, "bad_request", "\x16\x03\x01garbage\r\n\r\n"],
+    ["an unknown method", 400, "bad_request", get("/caller", "host: x", "FOO")],
+    ["CONNECT", 400, "bad_request", get("a:1", "host: x", "CONNECT")],
+    ["no host", 400, "bad_request", get("/caller", "a: b")],
+    ["a bad host", 400, "bad_request", get("/caller", "host: a b")],
+    ["a backslash in the path", 400, "bad_request", get("/a\\b", "host: x")],
+    [
+      "two lengths",
+      ...([400, "bad_request", get("/caller", "host: x\r\ncontent-length: 1\r\ncontent-length: 2")] as const),
+    ],
+    ["headers that are too large", 431, "too_large", get("/caller", `host: x\r\na: ${"b".repeat(20_000)}`)],
+    ["an expectation", 417, "expectation_failed", get("/caller", "host: x\r\nexpect: miracles")],
+  ])("for %s get %i and an error in JSON, and the connection ends", async (_, status, code, bytes) => {
+    const server = await serve();
+    const said = await told(server.port, bytes);
+    const [head = "", body = ""] = said.split("\r\n\r\n");
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(head.toLowerCase()).toContain("content-type: application/json");
+    const text = expect.stringMatching(/./);
+    expect(JSON.parse(body)).toEqual({ error: { code, message: text, hint: text } });
+    expect((await request(`${server.url}/caller`)).status).toBe(200);
+    await server.close(0);
+  });
+
+  it("get 408 when they are slow, at whatever they stop", async () => {
+    const server = await serve();
+    const said = await Promise.all(
+      [
+        "",
+        "GET /caller HTTP/1.1\r\nho",
+        "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345",
+      ].map((bytes) => told(server.port, bytes)),
+    );
+    for (const one of said) {
+      expect(one).toMatch(/^HTTP\/1.1 408 /);
+      expect(JSON.parse(one.split("\r\n\r\n")[1] ?? "").error).toEqual({
+        code: "timeout",
+        message: "the request took too long",
+        hint: "send the headers within 5 s, and all of it within 10 s",
+      });
+    }
+    await server.close(0);
+  });
+
+  it("are told nothing in the middle of an answer", async () => {
+    const server = await serve();
+    const said = await told(server.port, `${get("/endless", "host: x")}\x16\x03garbage\r\n\r\n`);
+    expect(said).toMatch(/^HTTP\/1.1 200 /);
+    expect(said).not.toContain("bad_request");
     await server.close(0);
   });
 });
