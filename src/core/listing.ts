@@ -3,7 +3,8 @@
  *
  * An answer is believed unless it lists nothing of a cluster, or fewer than half of what was known: then the old record
  * stays, and the cluster is suspect until a later answer heals it or an operator accepts it. A partial answer takes
- * nothing away, and neither does the absence of a leased entry. The first discovery that lists a cluster owns it.
+ * nothing away, and neither does the absence of a leased entry, unless an operator accepts it. The first discovery that
+ * lists a cluster owns it.
  */
 import type { Conditions, Facts } from "./cluster.ts";
 import { byText, equal } from "./equal.ts";
@@ -99,7 +100,7 @@ type Case = {
 };
 
 function judge({ discovery, listing, accept }: Answer, { owned, old, found }: Case): Judged {
-  if (old === null) return { record: found, suspect: null };
+  if (old === null || accept) return { record: found, suspect: null };
   const seen = found?.nodes.length ?? 0;
   // A cluster that never had nodes may go on without; one that is not listed at all may not.
   const isFewOf = ({ nodes }: ClusterRecord) => found === null || 2 * seen < nodes.length;
@@ -109,7 +110,7 @@ function judge({ discovery, listing, accept }: Answer, { owned, old, found }: Ca
   }
   // Agents that are away are not listed where their entries are leased, but their cluster is.
   if (listing.leased && found !== null) return { record: merged(old, found, listing.retired), suspect: null };
-  if (!isFewOf(old) || !owned || accept) return { record: found, suspect: null };
+  if (!isFewOf(old) || !owned) return { record: found, suspect: null };
   return { record: old, suspect: { discovery, listed: old.nodes.length, found: seen } };
 }
 

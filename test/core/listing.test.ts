@@ -190,12 +190,11 @@ describe("a partial answer", () => {
     expect(addresses(result.clusters.get("c")?.inventory)).toEqual(["n1", "n2", "n3", "n4"]);
   });
 
-  it("cannot be accepted as the truth", () => {
+  it("is the truth when an operator accepts it", () => {
     const suspect = { discovery: "a", listed: 3, found: 0 };
     const before = known({ a: [THREE] }, [factsOf("a", THREE, { suspect })]);
-    const result = take(before, partial([]), { accept: true });
-    expect(result.records).toEqual([THREE]);
-    expect(result.clusters.size).toBe(0);
+    expect(take(before, partial([record("c", "n1")]), { accept: true }).records).toEqual([record("c", "n1")]);
+    expect(take(before, partial([]), { accept: true }).records).toEqual([]);
   });
 
   it("heals only with half of what was known", () => {
@@ -216,7 +215,12 @@ describe("a leased answer", () => {
   it("keeps the nodes whose agents are away, all of them even", () => {
     expect(take(before, of([leased("n1")]))).toMatchObject({ records: [old], clusters: new Map() });
     expect(take(before, of([]))).toMatchObject({ records: [old], clusters: new Map() });
-    expect(take(before, of([]), { accept: true })).toMatchObject({ records: [old], clusters: new Map() });
+  });
+
+  it("is the truth when an operator accepts it", () => {
+    const result = take(before, of([leased("n1")]), { accept: true });
+    expect(result.records).toEqual([record("c", leased("n1"))]);
+    expect(addresses(result.clusters.get("c")?.inventory)).toEqual(["n1"]);
   });
 
   it("lets those go that are retired", () => {
