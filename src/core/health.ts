@@ -121,13 +121,18 @@ function ofCluster(known: Known): Reason[] {
 }
 
 /**
- * Voters whose agents are silent are not counted as up: nobody knows. One that the inventory does not list any more
- * is a voter as long as the leader's database has it. Without databases only the settings ask for a quorum.
+ * Voters whose agents are silent are not counted as up: nobody knows. Who they are, the leader's database tells: one
+ * that it has no more is none, whatever the inventory lists. What it said before its agent fell silent only adds to
+ * the inventory. Without databases only the settings ask for a quorum.
  */
 function ofQuorum({ facts, marks, settings: { quorum } }: Known): Reason[] {
+  const isHere = isUp(facts);
   const leader = facts.nodes.find(({ identity }) => identity?.node_id === facts.conditions.leader?.node_id);
-  const members = new Set(leader === undefined ? [] : (marks.nodes[leader.agent_addr]?.database ?? []));
-  const listed = new Set(facts.inventory.map(({ agent_addr }) => agent_addr));
+  const told = leader === undefined ? null : (marks.nodes[leader.agent_addr]?.database ?? null);
+  const members = new Set(told);
+  // A list without the leader itself names its nodes as nobody else does.
+  const tells = leader !== undefined && isHere(leader) && members.has(leader.identity?.node_id ?? "");
+  const listed = new Set(tells ? [] : facts.inventory.map(({ agent_addr }) => agent_addr));
   const voters = facts.nodes.filter(
     ({ report, agent_addr, identity }) =>
       report?.voter === true &&
@@ -135,7 +140,6 @@ function ofQuorum({ facts, marks, settings: { quorum } }: Known): Reason[] {
       (listed.has(agent_addr) || members.has(identity?.node_id ?? "")),
   );
   const needed = quorum ?? (voters.length === 0 ? 0 : Math.floor(voters.length / 2) + 1);
-  const isHere = isUp(facts);
   const up = voters.filter((node) => isHere(node) && serves(node)).length;
   if (up >= needed) return [];
   return [reason("no_quorum", `${up} of ${voters.length} voters seen up; ${needed} needed`)];

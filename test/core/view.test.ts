@@ -203,6 +203,22 @@ describe("the health of a cluster", () => {
     expect(reasons("a")).not.toContain("no_quorum");
   });
 
+  it("counts no voter that the leader's database has no more, though it is listed", () => {
+    const one = (members: string) =>
+      seen("a", { seq: 6, peers: ["a"], report: { members: [...members].map(memberOf) } });
+    const reasons = (members: string, leader = one(members)) =>
+      view(run(CALM, refresh([leader, failed("b"), failed("c")]))).reasons.map((r) => r.code);
+    expect(reasons("abc")).toContain("no_quorum");
+    expect(reasons("a")).not.toContain("no_quorum");
+    // What a database said whose node leads no more, or is silent, is of an earlier time.
+    const silent = run(
+      CALM,
+      refresh([one("a"), failed("b"), failed("c")]),
+      refresh([failed("a"), seen("b")]),
+    );
+    expect(view(silent).reasons.map((r) => r.code)).toContain("no_quorum");
+  });
+
   it("asks for a quorum without databases where the settings do", () => {
     const agents = run(refresh([none("a"), none("b"), failed("c")]));
     expect(view(agents).health).toBe("yellow");
