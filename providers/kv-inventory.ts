@@ -17,7 +17,7 @@ const MOST_ROWS = 200_000;
 const MOST_PROBLEMS = 20;
 
 /** What one cluster has in the store. */
-type Found = { genesis: boolean; leader: boolean; readonly nodes: InventoryNode[] };
+type Found = { genesis: boolean; leader: boolean; lacks: boolean; readonly nodes: InventoryNode[] };
 
 /** What the rows below `<prefix>/`, all read at one moment, list. Throws `too_large`. */
 export function toListing(doing: string, prefix: string, rows: readonly Row[]): Listing {
@@ -26,7 +26,7 @@ export function toListing(doing: string, prefix: string, rows: readonly Row[]): 
   const retired: string[] = [];
   const problems: string[] = [];
   const at = (key: string): Found => {
-    const one = found.get(key) ?? { genesis: false, leader: false, nodes: [] };
+    const one = found.get(key) ?? { genesis: false, leader: false, lacks: false, nodes: [] };
     found.set(key, one);
     return one;
   };
@@ -38,15 +38,18 @@ export function toListing(doing: string, prefix: string, rows: readonly Row[]): 
     else if (directory === null) at(key)[name === "genesis" ? "genesis" : "leader"] = true;
     else {
       const node = nodeOf(name, row.value);
-      if (node === null) problems.push(`${key}/members/${name} could not be read`);
-      else if (node !== "elsewhere") at(key).nodes.push(node);
+      if (node === null) {
+        problems.push(`${key}/members/${name} could not be read`);
+        at(key).lacks = true;
+      } else if (node !== "elsewhere") at(key).nodes.push(node);
     }
   }
   const keys = [...found.keys()].sort();
   const more = problems.length - MOST_PROBLEMS;
   return {
-    kind: problems.length === 0 ? "complete" : "partial",
+    kind: "complete",
     clusters: keys.filter((key) => found.get(key)?.genesis).map((key) => recordOf(key, at(key))),
+    lacking: keys.filter((key) => found.get(key)?.lacks),
     leased: true,
     retired: [...new Set(retired)].sort(),
     foreign: keys.filter((key) => found.get(key)?.leader && !found.get(key)?.genesis),

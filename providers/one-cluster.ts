@@ -45,8 +45,9 @@ export function toListing(clusterId: string, lookup: Lookup): Listing {
   const lacks =
     lookup.kind === "partial" ? (lookup.problems ?? ["the record of a member could not be read"]) : [];
   return {
-    kind: problems.length === 0 ? lookup.kind : "partial",
+    kind: "complete",
     clusters: there ? [normalised({ cluster_id: clusterId, display_name: null, nodes })] : [],
+    lacking: lacks.length + problems.length > 0 ? [clusterId] : [],
     leased: stored,
     retired: [],
     foreign: foreign ? [clusterId] : [],

@@ -20,17 +20,17 @@ const Node = z.looseObject({
   node_id: z.string().min(1).nullish(),
   incarnation: z.string().min(1).nullish(),
 });
+const Named = z.looseObject({ cluster_id: z.string().optional(), cluster: z.string().optional() });
 const Cluster = z.looseObject({
-  cluster_id: z.string().optional(),
-  cluster: z.string().optional(),
   display_name: z.string().nullish(),
   nodes: z.array(z.unknown()),
 });
 
-/** A listing of what was read. What cannot be understood is left out, and makes it partial. Throws `too_large` for too much. */
+/** A listing of what was read. What cannot be understood is left out, and is lacking of its cluster. Throws `too_large` for too much. */
 export function listingOf(doing: string, list: readonly unknown[]): Listing {
   const problems: string[] = [];
   const clusters: ClusterRecord[] = [];
+  const lacking = new Set<string | null>();
   let nodes = 0;
   for (const [at, one] of list.entries()) {
     const read = clusterOf(one, at);
@@ -40,12 +40,14 @@ export function listingOf(doing: string, list: readonly unknown[]): Listing {
       throw new RollcallError("too_large", `${doing}: ${what}`);
     }
     for (const problem of read.problems) problems.push(problem);
+    if (read.problems.length > 0) lacking.add(read.id);
     if (read.record !== null) clusters.push(normalised(read.record));
   }
   const more = problems.length - MOST_PROBLEMS;
   return {
-    kind: problems.length === 0 ? "complete" : "partial",
+    kind: lacking.has(null) ? "partial" : "complete",
     clusters,
+    lacking: [...lacking].filter((id) => id !== null).sort(),
     leased: false,
     retired: [],
     foreign: [],
@@ -54,6 +56,8 @@ export function listingOf(doing: string, list: readonly unknown[]): Listing {
 }
 
 type Read = {
+  /** Null: nobody can tell which cluster it is. */
+  readonly id: string | null;
   readonly record: ClusterRecord | null;
   /** Listed, whether they could be read or not. */
   readonly nodes: number;
@@ -61,16 +65,16 @@ type Read = {
 };
 
 function clusterOf(value: unknown, at: number): Read {
-  const parsed = Cluster.safeParse(value);
+  const named = Named.safeParse(value).data;
+  const given = named?.cluster_id ?? named?.cluster;
+  const id = ClusterKey.safeParse(given);
   const none = (problem: string): Read => ({
-    record: null,
-    nodes: 0,
+    ...{ id: id.data ?? null, record: null, nodes: 0 },
     problems: [`cluster ${at + 1}: ${problem}`],
   });
-  if (!parsed.success) return none("must be {cluster_id, nodes: […]}");
-  const given = parsed.data.cluster_id ?? parsed.data.cluster;
+  const parsed = Cluster.safeParse(value);
+  if (!parsed.success || named === undefined) return none("must be {cluster_id, nodes: […]}");
   if (given === undefined) return none("has no cluster_id");
-  const id = ClusterKey.safeParse(given);
   if (!id.success) return none(`cluster_id: ${id.error.issues[0]?.message ?? "is missing"}`);
   const nodes = parsed.data.nodes.map(nodeOf);
   const problems = nodes.flatMap((node, place) =>
@@ -81,7 +85,7 @@ function clusterOf(value: unknown, at: number): Read {
     display_name: parsed.data.display_name || null,
     nodes: nodes.filter((node) => typeof node !== "string"),
   };
-  return { record, nodes: nodes.length, problems };
+  return { id: id.data, record, nodes: nodes.length, problems };
 }
 
 /** One node, or what is wrong with it; its text is not repeated, since URLs may hold credentials. */

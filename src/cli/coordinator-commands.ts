@@ -104,9 +104,9 @@ export const COORDINATOR_COMMANDS: readonly Command[] = [
   },
   {
     name: "discovery accept",
-    summary: "takes what a suspect discovery lists as the truth, once",
+    summary: "takes what a discovery lists now as the truth, once",
     about:
-      "For a discovery that lists far fewer nodes than before, after DISCOVERY_SUSPECT: the nodes are really gone.",
+      "For nodes that are really gone: after DISCOVERY_SUSPECT, where entries could not be read, or where a store's members were away when they were removed.",
     examples: ["rollcall discovery accept consul-prod"],
     argument: "discovery",
   },

@@ -49,8 +49,15 @@ export async function run(command: ObjectCommand, settings: Settings, io: Io): P
     }
     case "discovery accept": {
       const name = required(command, settings.discovery, "its name, as in consul-prod");
-      await ask({ path: `/v1/discoveries/${name.path}/accept`, method: "POST" }, config, io);
-      return said(`discovery ${name.text}: what it lists is taken as the truth`, io);
+      const body = await ask({ path: `/v1/discoveries/${name.path}/accept`, method: "POST" }, config, io);
+      const clusters = listAt(read(ServedObject, body, config), "clusters")
+        .map(asText)
+        .join(", ");
+      const taken =
+        clusters === ""
+          ? "nothing to accept; what it lists is known, and nothing is suspect"
+          : `what it lists of ${clusters} is taken as the truth`;
+      return said(`discovery ${name.text}: ${taken}`, io);
     }
     default:
       return command satisfies never;

@@ -4,7 +4,7 @@
  */
 import type { Inventory } from "../core/inventory.ts";
 import type { DiscoverySettings } from "../core/settings.ts";
-import { RollcallError, reason } from "../lib/errors.ts";
+import { reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Pacing } from "../lib/loop.ts";
 import { runAll } from "../lib/run.ts";
@@ -19,6 +19,7 @@ import { type Locks, openLocks } from "./locks.ts";
 import type { Asked, ClusterPage, DiscoveryPage, View } from "./pages.ts";
 import type { Task } from "./queue.ts";
 import { type RefreshDeps, refresh } from "./refresh.ts";
+import { queued, refusal } from "./refusals.ts";
 import { openScheduler, type Room, type Scheduler } from "./scheduler.ts";
 import { settle } from "./settling.ts";
 
@@ -163,19 +164,25 @@ function discoveryPage(name: string, known: Known): DiscoveryPage[] {
   return [{ settings, document, run, late_ms, foreign, problems, clusters }];
 }
 
-/** The clusters that stood under suspicion, and do not any more. Throws what the look at the inventory came to. */
+/** The clusters that it lists otherwise now, or that are suspect no more. Throws a refusal. */
 async function accept(name: string, { known, discoverDeps }: Parts): Promise<readonly string[] | null> {
   const discovery = known.discoveries.get(name);
   if (discovery === undefined) return null;
-  const suspects = () =>
-    [...known.clusters.values()]
-      .filter(({ cluster }) => cluster?.facts.conditions.suspect?.discovery === name)
-      .map(({ id }) => id);
-  const before = suspects();
+  if (!discovery.settings.enabled) queued("disabled", `the discovery ${name}`);
+  const standing = () => {
+    const records = known.discoveries.get(name)?.records ?? [];
+    const suspects = [...known.clusters].flatMap(([id, { cluster }]) => {
+      const suspect = cluster?.facts.conditions.suspect ?? null;
+      return suspect?.discovery === name ? [[`suspect ${id}`, id] as const] : [];
+    });
+    return new Map([...records.map((one) => [JSON.stringify(one), one.cluster_id] as const), ...suspects]);
+  };
+  const before = standing();
   const problem = await discover(name, true, discoverDeps);
-  if (problem !== null) throw new RollcallError("discovery", `accept ${name}: ${problem}`);
-  const after = new Set(suspects());
-  return before.filter((id) => !after.has(id));
+  if (problem !== null) throw refusal("discovery", `accept ${name}: ${problem}`, "nothing was accepted");
+  const after = standing();
+  const changed = [...before.keys(), ...after.keys()].filter((one) => before.has(one) !== after.has(one));
+  return [...new Set(changed.map((one) => before.get(one) ?? after.get(one) ?? ""))].sort();
 }
 
 async function retain({ store, retention, pacing, log }: CoordinatorDeps, signal: AbortSignal) {

@@ -1,5 +1,6 @@
 /** One look at one inventory: what it lists is compared with what is known, and stored with its events. */
 import { diff } from "../core/diff.ts";
+import { equal } from "../core/equal.ts";
 import type { Inventory, Listing } from "../core/inventory.ts";
 import { type Taken, taken } from "../core/listing.ts";
 import type { DiscoverySettings } from "../core/settings.ts";
@@ -108,7 +109,10 @@ async function takeListing(
       discovery.records = found.records;
       for (const { cluster_id } of found.records) known.clusterOf(cluster_id);
       discovery.foreign = listing.foreign;
+      const isNews = !equal(discovery.problems, listing.problems);
       discovery.problems = listing.problems;
+      if (isNews && listing.problems.length > 0)
+        deps.log.warn({ discovery: name, problems: listing.problems }, "discovery could not read everything");
       for (const id of ids) known.forget(id);
     };
     await locks.inTurn([...ids], work);

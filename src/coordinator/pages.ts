@@ -85,7 +85,7 @@ export type View = {
   remove(kind: "DiscoverySettings" | "ClusterSettings", name: string): Promise<boolean>;
   refresh(clusterId: string): Promise<Asked>;
   discover(name: string): Promise<Asked>;
-  /** Takes what a suspect discovery lists as the truth, once. Gives the ids of the clusters that it changed; null: no such discovery. */
+  /** Takes what a discovery lists now as the truth, once. Gives the ids of the clusters that it changed; null: no such discovery. Throws a refusal. */
   accept(name: string): Promise<readonly string[] | null>;
   /** Calls `wake` with the events of each commit, until the result is called; null: too many listen already. */
   follow(wake: (events: readonly StoredEvent[]) => void): (() => void) | null;

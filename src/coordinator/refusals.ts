@@ -13,6 +13,8 @@ export const refusals = {
   gone: 410,
   too_large: 413,
   internal: 500,
+  /** An inventory failed, which is not the coordinator's. */
+  discovery: 502,
   full: 503,
   too_many: 503,
   not_ready: 503,

@@ -112,11 +112,11 @@ export const routes = {
     ...json,
     method: "POST",
     path: "/v1/discoveries/{name}/accept",
-    summary: "Takes what a suspect discovery lists for the truth, once.",
+    summary: "Takes what a discovery lists now for the truth, once, be it suspect or incomplete.",
     access: "change",
     params: name,
     answer: shapes.Accepted,
-    refusals: unknown,
+    refusals: ["not_found", "disabled", "discovery"],
   },
   discover: {
     method: "POST",

@@ -56,13 +56,15 @@ export const ClusterRecord = z.looseObject({
 export type ClusterRecord = z.infer<typeof ClusterRecord>;
 
 /**
- * One whole answer of an inventory. `partial`: something could not be read, and `problems` says what; nothing may be
- * taken for gone then. `leased`: entries end with their agents' leases, so that an absence says nothing of a node
+ * One whole answer of an inventory. `lacking`: the clusters of which something could not be read, so that nothing of
+ * them may be taken for gone. `partial`: something could not be read of nobody knows which cluster, so that no cluster
+ * may be. `problems` says what. `leased`: entries end with their agents' leases, so that an absence says nothing of a node
  * but where `retired` names its incarnation. `foreign`: leader keys without a genesis; shown, never polled.
  */
 export type Listing = {
   readonly kind: "complete" | "partial";
   readonly clusters: readonly ClusterRecord[];
+  readonly lacking: readonly string[];
   readonly leased: boolean;
   readonly retired: readonly string[];
   readonly foreign: readonly string[];

@@ -2,8 +2,8 @@
  * What becomes of an inventory's answer: which records are kept, who owns a cluster, and what of its facts changes. Pure.
  *
  * An answer is believed unless it lists nothing of a cluster, or fewer than half of what was known: then the old record
- * stays, and the cluster is suspect until a later answer heals it or an operator accepts it. A partial answer takes
- * nothing away, and neither does the absence of a leased entry, unless an operator accepts it. The first discovery that
+ * stays, and the cluster is suspect until a later answer heals it or an operator accepts it. What could not
+ * be read takes nothing away, and neither does the absence of a leased entry, unless an operator accepts it. The first discovery that
  * lists a cluster owns it.
  */
 import type { Conditions, Facts } from "./cluster.ts";
@@ -104,7 +104,8 @@ function judge({ discovery, listing, accept }: Answer, { owned, old, found }: Ca
   const seen = found?.nodes.length ?? 0;
   // A cluster that never had nodes may go on without; one that is not listed at all may not.
   const isFewOf = ({ nodes }: ClusterRecord) => found === null || 2 * seen < nodes.length;
-  if (listing.kind === "partial") {
+  const { cluster_id: id } = old;
+  if (listing.lacking.includes(id) || (found === null && listing.kind === "partial")) {
     const record = found === null ? old : merged(old, found, listing.retired);
     return { record, suspect: isFewOf(record) ? undefined : null };
   }

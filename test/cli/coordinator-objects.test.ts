@@ -59,6 +59,7 @@ const pages: Pages = {
   "POST /v1/clusters/prod%2Forders/refresh": { status: 202, body: { asked: "queued" } },
   "POST /v1/clusters/busy/refresh": { status: 202, body: { asked: "running" } },
   "POST /v1/discoveries/consul-prod/accept": { body: { clusters: ["prod/orders"] } },
+  "POST /v1/discoveries/calm/accept": { body: { clusters: [] } },
 };
 
 describe("get", () => {
@@ -115,7 +116,14 @@ describe("a change", () => {
     ["delete cluster prod/orders", "settings of cluster prod/orders: deleted\n"],
     ["cluster refresh prod/orders", "cluster prod/orders: refresh is queued\n"],
     ["cluster refresh busy", "cluster busy: is being refreshed already\n"],
-    ["discovery accept consul-prod", "discovery consul-prod: what it lists is taken as the truth\n"],
+    [
+      "discovery accept consul-prod",
+      "discovery consul-prod: what it lists of prod/orders is taken as the truth\n",
+    ],
+    [
+      "discovery accept calm",
+      "discovery calm: nothing to accept; what it lists is known, and nothing is suspect\n",
+    ],
   ])("`%s` says what it did", async (line, out) => {
     expect(await ask(line, pages)).toMatchObject({ code: 0, out, err: "" });
   });

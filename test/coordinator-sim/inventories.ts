@@ -90,10 +90,11 @@ export function lookAt(source: Source, fleet: Fleet, chance: Chance, tally: Tall
       tally.hit("an inventory was partial");
       return {
         delayMs,
-        answer: () => ({
-          ...fewer(answer(), chance),
-          ...{ kind: "partial", problems: ["one page could not be read"] },
-        }),
+        answer: () => {
+          const found = fewer(answer(), chance);
+          const lacking = found.clusters.map(({ cluster_id }) => cluster_id);
+          return { ...found, kind: "partial", lacking, problems: ["one page could not be read"] };
+        },
       };
     default:
       return source.trouble satisfies never;
@@ -128,5 +129,5 @@ function listingOf(records: readonly ClusterRecord[], chance: Chance): Listing {
   const clusters = chance
     .shuffled(records)
     .map((record) => ({ ...record, nodes: chance.shuffled(record.nodes) }));
-  return { kind: "complete", clusters, leased: false, retired: [], foreign: [], problems: [] };
+  return { kind: "complete", clusters, lacking: [], leased: false, retired: [], foreign: [], problems: [] };
 }

@@ -181,6 +181,10 @@ describe("the discoveries", () => {
     made.shown.accepts = ["prod/orders"];
     expect(await said(made, "accept", "/v1/discoveries/main/accept")).toEqual({ clusters: ["prod/orders"] });
     expect(await said(made, "removeDiscovery", "/v1/discoveries/main")).toEqual({ removed: "main" });
+    made.shown.accepts = new RollcallError("discovery", "accept main: read /etc/clusters: no such file");
+    expect(await refused(made, "/v1/discoveries/main/accept", { method: "POST" })).toMatchObject({
+      ...{ status: 502, code: "discovery", message: "accept main: read /etc/clusters: no such file" },
+    });
     for (const [method, path] of [
       ["GET", "/v1/discoveries/other"],
       ["DELETE", "/v1/discoveries/other"],

@@ -28,6 +28,7 @@ const record = (id: string, ...nodes: readonly (string | InventoryNode)[]): Clus
 const listing = (clusters: readonly ClusterRecord[], more: Partial<Listing> = {}): Listing => ({
   kind: "complete",
   clusters,
+  lacking: [],
   leased: false,
   retired: [],
   foreign: [],
@@ -176,13 +177,26 @@ describe("a suspect cluster", () => {
 });
 
 describe("a partial answer", () => {
-  const partial = (clusters: readonly ClusterRecord[]) => listing(clusters, { kind: "partial" });
+  /** Of `c` something could not be read, and some entry names no cluster. */
+  const partial = (clusters: readonly ClusterRecord[]) =>
+    listing(clusters, { kind: "partial", lacking: ["c"] });
 
   it("drops nothing and is not suspect", () => {
     const result = take(owned, partial([record("c", "n1")]));
     expect(result.clusters.size).toBe(0);
     expect(result.records).toEqual([THREE]);
     expect(take(owned, partial([])).records).toEqual([THREE]);
+  });
+
+  it("is whole for a cluster of which all could be read, and takes no other one for gone", () => {
+    const other = record("d", "m1");
+    const before = known({ a: [THREE, other] }, [factsOf("a", THREE), factsOf("a", other)]);
+    const unnamed = listing([record("c", "n1", "n2")], { kind: "partial" });
+    expect(take(before, unnamed).records).toEqual([record("c", "n1", "n2"), other]);
+    expect([...take(before, unnamed).clusters.keys()]).toEqual(["c"]);
+    const lacks = listing([record("c", "n1")], { lacking: ["c"] });
+    expect(take(before, lacks).records).toEqual([THREE, other]);
+    expect(take(before, lacks).clusters.get("d")?.conditions.suspect?.found).toBe(0);
   });
 
   it("adds what it has", () => {
@@ -307,6 +321,7 @@ const someListing = fc
   .record({
     kind: fc.constantFrom("complete" as const, "partial" as const),
     leased: fc.boolean(),
+    lacking: fc.subarray([...ids]),
     clusters: fc.uniqueArray(someRecord, { maxLength: 2, selector: (one) => one.cluster_id }),
     retired: fc.subarray(["i1-1", "i2-1"]),
   })
@@ -386,7 +401,9 @@ describe("any answers", () => {
           const left = now.facts.get(id)?.inventory ?? [];
           expect(now.facts.has(id)).toBe(true);
           // Retired or seen elsewhere is no loss; the listing says so itself.
-          if (answer.listing.kind === "partial" || answer.listing.leased) {
+          const { kind, leased: isLeased, lacking, clusters } = answer.listing;
+          const isListed = clusters.some((one) => one.cluster_id === id);
+          if (isLeased || lacking.includes(id) || (kind === "partial" && !isListed)) {
             const said = new Set(
               answer.listing.clusters.flatMap((one) => one.nodes.map((each) => each.node_id)),
             );

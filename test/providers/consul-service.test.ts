@@ -153,6 +153,7 @@ describeWith("consul", "a service in Consul", () => {
     const inventory = await open(Config.parse(at()), inventoryContext("orders"));
     expect(await lookOf(inventory)).toMatchObject({
       kind: "complete",
+      lacking: [],
       leased: false,
       clusters: [{ cluster_id: "orders", nodes: [plainNode("10.0.0.1:4100"), plainNode("10.0.0.2:4100")] }],
     });

@@ -51,6 +51,7 @@ describe("rows below a prefix", () => {
         { cluster_id: "prod/eu/users", display_name: null, nodes: [] },
         { cluster_id: "prod/orders", display_name: null, nodes: [leasedNode("n1"), leasedNode("n2")] },
       ],
+      lacking: [],
       leased: true,
       retired: ["old"],
       foreign: [],
@@ -85,7 +86,7 @@ describe("rows below a prefix", () => {
     expect(found).toMatchObject({ kind: "complete", clusters: [], foreign: [] });
   });
 
-  it("are partial where a member cannot be understood, and pass over one that nobody can ask", () => {
+  it("lack what cannot be understood of a member, and pass over one that nobody can ask", () => {
     const found = listing("prod", {
       "a/genesis": "{}",
       "a/members/n1": memberRow("n1"),
@@ -94,7 +95,7 @@ describe("rows below a prefix", () => {
       "a/members/n4": memberRow("n4", ""),
       "a/members/n5": memberRow("n5", "n5"),
     });
-    expect(found.kind).toBe("partial");
+    expect(found).toMatchObject({ kind: "complete", lacking: ["prod/a"] });
     expect(found.clusters[0]?.nodes).toEqual([leasedNode("n1")]);
     expect(found.problems).toEqual(["n2", "n3", "n5"].map((id) => `prod/a/members/${id} could not be read`));
   });
@@ -168,6 +169,7 @@ function onStore(mode: InventoryMode, start: () => Promise<Store>): void {
             nodes: [plainNode("10.0.0.1:4100", { node_id: "n1", incarnation: "n1-life-1" })],
           },
         ],
+        lacking: [],
         leased: true,
         retired: ["gone"],
         foreign: [`${prefix}/foreign`],
@@ -184,12 +186,12 @@ function onStore(mode: InventoryMode, start: () => Promise<Store>): void {
     }
   });
 
-  it("is partial where a row is nonsense", async () => {
+  it("says of which cluster a row is nonsense", async () => {
     const prefix = freshKey();
     await store.put(`${prefix}/a/genesis`, "{}");
     await store.put(`${prefix}/a/members/n1`, "nonsense");
     expect(await lookOf(await openWith({ ...store.config, prefix }))).toMatchObject({
-      kind: "partial",
+      ...{ kind: "complete", lacking: [`${prefix}/a`] },
       problems: [`${prefix}/a/members/n1 could not be read`],
     });
   });

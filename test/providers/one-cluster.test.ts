@@ -21,6 +21,7 @@ afterEach(async () => {
 const complete = (clusterId: string, ...nodes: readonly object[]) => ({
   kind: "complete",
   clusters: [{ cluster_id: clusterId, display_name: null, nodes }],
+  lacking: [],
   leased: false,
   retired: [],
   foreign: [],
@@ -72,7 +73,7 @@ describe("a list", () => {
 describe("a name in DNS", () => {
   const openWith = inventoryOpener("dns");
 
-  it("is one cluster, partial where an answer is missing, and cannot tell without one", async () => {
+  it("is one cluster, of which something lacks where an answer is missing, and cannot tell without one", async () => {
     const server = await startNameServer({
       "A db.example": { addresses: ["10.0.0.2", "10.0.0.1"] },
       "AAAA db.example": "NODATA",
@@ -84,7 +85,7 @@ describe("a name in DNS", () => {
     );
     server.zone = { "A db.example": { addresses: ["10.0.0.2"] }, "AAAA db.example": "REFUSED" };
     expect(await lookOf(inventory)).toMatchObject({
-      kind: "partial",
+      lacking: ["orders"],
       clusters: [{ nodes: [plainNode("10.0.0.2:4100")] }],
       problems: [expect.stringContaining("db.example")],
     });
@@ -136,7 +137,7 @@ describe("a Discovery Service", () => {
 });
 
 describe("a look-up", () => {
-  it("that leaves out a member is partial", () => {
+  it("that leaves out a member lacks it", () => {
     const lookup: Lookup = {
       kind: "partial",
       addresses: [],
@@ -145,13 +146,13 @@ describe("a look-up", () => {
       leader: null,
     };
     expect(toListing("c", { ...lookup, genesis: { value: "{}", revision: "1" } })).toMatchObject({
-      kind: "partial",
+      ...{ kind: "complete", lacking: ["c"] },
       clusters: [{ nodes: [{ node_id: "n1" }] }],
       problems: ["the record of a member could not be read"],
     });
   });
 
-  it("with an address that is none is partial, and without one passes the member over", () => {
+  it("with an address that is none lacks that member, and without one passes the member over", () => {
     const members = [member({ agent_addr: "nowhere" }), member({ id: "n2", agent_addr: "" })];
     const lookup: Lookup = {
       kind: "complete",
@@ -160,7 +161,7 @@ describe("a look-up", () => {
       genesis: { value: "{}", revision: "1" },
     };
     expect(toListing("c", lookup)).toMatchObject({
-      kind: "partial",
+      ...{ kind: "complete", lacking: ["c"] },
       clusters: [{ nodes: [] }],
       problems: ["the address of n1 has no port; write nowhere:4100"],
     });

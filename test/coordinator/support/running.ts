@@ -146,7 +146,7 @@ export function listing(...addresses: readonly string[]): Listing {
     ...{ agent_addr, secure: false, node_id: null, incarnation: null },
   }));
   return {
-    ...{ kind: "complete", leased: false, retired: [], foreign: [], problems: [] },
+    ...{ kind: "complete", lacking: [], leased: false, retired: [], foreign: [], problems: [] },
     clusters: [{ cluster_id: "prod/a", display_name: null, nodes }],
   };
 }

@@ -236,7 +236,7 @@ export type Shown = {
   tasks: TaskPage[];
   asked: Asked;
   applies: ApplyAnswer;
-  accepts: readonly string[] | null;
+  accepts: readonly string[] | Error;
   readiness: string | null;
   /** Everything that was to change something, in words. */
   changes: string[];
@@ -302,7 +302,9 @@ export function viewOf(more: Partial<View> = {}) {
     },
     async accept(name) {
       change(`accept ${name}`);
-      return shown.discoveries.some((page) => page.settings.name === name) ? shown.accepts : null;
+      if (!shown.discoveries.some((page) => page.settings.name === name)) return null;
+      if (shown.accepts instanceof Error) throw shown.accepts;
+      return shown.accepts;
     },
     follow: log.follow,
     readiness: () => shown.readiness,
