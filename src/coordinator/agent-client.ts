@@ -80,7 +80,7 @@ const MOST_PROBLEM = 300;
 
 /**
  * One for a coordinator. `poll` gives what came of asking one agent, every failure of which is data. It rejects with
- * what `signal` was aborted with, with `own` when this machine has no more sockets, and with `closed`.
+ * what `signal` was aborted with, with `own` where that fails by us (no more sockets, credentials that cannot be read), and with `closed`.
  */
 export function openAgentClient(options: AgentClientOptions, deps: AgentClientDeps) {
   const { clock } = deps;

@@ -17,7 +17,7 @@ const MOST_KEPT = 256;
 
 const NONE: AgentCredentials = { token: null, context: null };
 
-/** `file` gives a file's text and reads it again when it changed. What `current` gives rejects with `unauthorized`, naming the file. */
+/** `file` gives a file's text and reads it again when it changed. What `current` gives rejects with `own`, naming the file: no agent is to blame. */
 export function openAgentCredentials(clock: Clock, file: (path: string) => Promise<string>) {
   const kept = new Map<string, Kept>();
   return {
@@ -49,28 +49,28 @@ function reader({ tls, token_file }: Settings, file: (path: string) => Promise<s
       ]);
       const from = JSON.stringify([ca, cert, key]);
       if (tls !== null && from !== builtFrom) {
+        // It would be taken for an authority that has signed nothing.
+        if (ca != null && !ca.includes("-----BEGIN CERTIFICATE-----"))
+          throw new Error(`${tls.ca_file} ${ca.trim() === "" ? "is empty" : "holds no certificate"}`);
         context = contextOf(ca ?? undefined, cert ?? undefined, key ?? undefined);
         builtFrom = from;
       }
       return { token: token ?? null, context };
     } catch (error) {
-      if (error instanceof RollcallError && error.code === "unauthorized") throw error;
-      throw new RollcallError("unauthorized", `our own credentials: ${reason(error)}`, { cause: error });
+      throw new RollcallError("own", `our own credentials: ${reason(error)}`, { cause: error });
     }
   };
 }
 
 async function tokenIn(path: string, file: (path: string) => Promise<string>): Promise<string> {
   const token = (await file(path)).trim();
+  if (token === "") throw new Error(`${path} is empty; it must hold one token`);
   if (!/^[\x21-\x7e]{1,4096}$/.test(token))
-    throw new RollcallError("unauthorized", `${path} must hold one token, in ASCII without spaces`);
+    throw new Error(`${path} must hold one token, in ASCII without spaces`);
   return token;
 }
 
 function contextOf(ca?: string, cert?: string, key?: string): SecureContext {
-  // It would be taken for an authority that has signed nothing.
-  if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----"))
-    throw new RollcallError("unauthorized", "our own credentials: ca_file holds no certificate");
   return createSecureContext({
     minVersion: "TLSv1.2",
     ...(ca === undefined ? {} : { ca }),

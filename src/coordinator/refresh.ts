@@ -107,8 +107,12 @@ async function held(
     if (deps.signal.aborted) return nothing("gone");
     // Of this machine or of the store: it says nothing of any agent.
     deps.counts.refreshFailures++;
-    deps.log.warn({ cluster: cluster.id, error: reason(error) }, "refresh failed");
-    return nothing("failed", [{ code: codeOf(error) ?? "failed", message: reason(error), node: null }]);
+    const message = reason(error);
+    // Told once: it may last, and concern every cluster.
+    const last = cluster.reports.find(({ outcome }) => outcome !== "discarded");
+    if (last?.outcome !== "failed" || last.decisions[0]?.message !== message)
+      deps.log.warn({ cluster: cluster.id, error: message }, "refresh failed");
+    return nothing("failed", [{ code: codeOf(error) ?? "failed", message, node: null }]);
   }
 }
 

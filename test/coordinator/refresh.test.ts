@@ -7,6 +7,7 @@ import { refresh } from "../../src/coordinator/refresh.ts";
 import type { Observation, Seen } from "../../src/core/observation.ts";
 import { replayed } from "../../src/core/replay.ts";
 import type { DiscoverySettings } from "../../src/core/settings.ts";
+import { RollcallError } from "../../src/lib/errors.ts";
 import { openStore } from "../../src/store/open.ts";
 import { manualClock, turns } from "../lib/manual-clock.ts";
 
@@ -35,7 +36,8 @@ function seen(node: string, seq: number, status: "healthy" | "unavailable" = "he
 /** Refreshes of one cluster of the nodes a and b on a store in memory, whose agents answer when the test says so. */
 async function refreshing() {
   const clock = manualClock();
-  const log = pino({ enabled: false });
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => lines.push(line) });
   const store = await openStore("memory:", { source: "/test", clock, log, replayed });
   ends.push(store.close);
   const nodes = ["a", "b"].map((node) => ({
@@ -58,10 +60,13 @@ async function refreshing() {
   const told = (events: readonly { event: { type: string } }[]) =>
     types.push(...events.map(({ event }) => event.type.replace("rollcall.", "")));
   const known = await openKnown({ store, counts, wall: clock.wall, told, reread: () => {} });
-  const asked = new Map<string, (observation: Observation) => void>();
+  const asked = new Map<string, PromiseWithResolvers<Observation>>();
   const client = {
-    poll: ({ agent_addr }: { agent_addr: string }) =>
-      new Promise<Observation>((resolve) => asked.set(agent_addr, resolve)),
+    poll: ({ agent_addr }: { agent_addr: string }) => {
+      const poll = Promise.withResolvers<Observation>();
+      asked.set(agent_addr, poll);
+      return poll.promise;
+    },
   };
   const deps = {
     known,
@@ -73,7 +78,12 @@ async function refreshing() {
     signal: new AbortController().signal,
   };
   const answer = (node: string, said: Seen | { kind: "failed"; code: "unreachable"; problem: string }) =>
-    asked.get(`127.0.0.1:${node}`)?.({ agent_addr: `127.0.0.1:${node}`, at: clock.wall(), ...said });
+    asked.get(`127.0.0.1:${node}`)?.resolve({ agent_addr: `127.0.0.1:${node}`, at: clock.wall(), ...said });
+  const fail = (node: string, error: Error) => asked.get(`127.0.0.1:${node}`)?.reject(error);
+  const logged = () =>
+    lines
+      .map((line) => JSON.parse(line))
+      .flatMap(({ msg, error }) => (msg === "refresh failed" ? [error] : []));
   const run = () => refresh({ kind: "refresh", name: "c", reason: "schedule", expectedAt: 0 }, 0, deps);
   const whole = async (a: Seen, b: Seen) => {
     const done = run();
@@ -82,10 +92,27 @@ async function refreshing() {
     answer("b", b);
     await done;
   };
-  return { clock, known, types, answer, run, whole };
+  return { clock, known, types, answer, run, whole, fail, logged };
 }
 
 const SILENT = { kind: "failed", code: "unreachable", problem: "no answer in 5 s" } as const;
+
+describe("a refresh that fails by a fault of ours", () => {
+  it("says nothing of any agent, and is logged once until that changes", async () => {
+    const { types, run, whole, fail, logged } = await refreshing();
+    await whole(seen("a", 1), seen("b", 1));
+    for (const problem of ["our own credentials: no token", "our own credentials: no token", "no sockets"]) {
+      const done = run();
+      await turns();
+      fail("a", new RollcallError("own", problem));
+      fail("b", new RollcallError("own", problem));
+      expect(await done).toBe(problem);
+    }
+    expect(types).toEqual(["CLUSTER_NEW"]);
+    await whole(seen("a", 2), seen("b", 2));
+    expect(logged()).toEqual(["our own credentials: no token", "no sockets"]);
+  });
+});
 
 describe("a refresh", () => {
   it("tells what one agent said before a silent neighbour is given up", async () => {
