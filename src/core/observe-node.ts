@@ -57,14 +57,14 @@ export function taken(entry: Entry | null, answer: Answer, identity: Identity, n
   const known = entry !== null && equal(entry.node.identity, identity) ? entry : null;
   if (known !== null && isBeforeItsLook(known, answer))
     return { entry: awaitingItsLook(known, answer), stages: [], gap: null };
-  const report = reportOf(answer);
+  const report = reportOf(answer, known);
   const node: NodeFacts = {
     agent_addr: answer.agent_addr,
     agent: { status: "up", code: "ok" },
     info: { version: answer.version, boot_id: answer.boot_id },
     identity,
     report,
-    shards: answer.shards === null ? (known?.node.shards ?? []) : shardFacts(answer.shards),
+    shards: shardsAfter(known?.node.shards ?? [], report, answer.shards),
   };
   const result = {
     node: entry !== null && equal(entry.node, node) ? entry.node : node,
@@ -107,7 +107,7 @@ function awaitingItsLook(
 
 /** What it said before still holds. Gauges may have been read, and a role among them is its report's. */
 function confirmed({ node, marks }: Entry, { agent_addr, at, shards }: Answer): Entry {
-  const facts = shards === null || hasShards(node, shards) ? node.shards : shardFacts(shards);
+  const facts = shardsAfter(node.shards, node.report, shards);
   const isSame = node.agent.status === "up" && facts === node.shards && node.agent_addr === agent_addr;
   return {
     node: isSame ? node : { ...node, agent_addr, agent: { status: "up", code: "ok" }, shards: facts },
@@ -143,13 +143,28 @@ function earlierBoots(entry: Entry | null, bootId: string): Pick<NodeMarks, "ear
   return boots.length === 0 ? {} : { earlier: boots };
 }
 
-function reportOf({ report, voter, api_addr, addr, genesis_id }: Seen): Report {
-  const { kind, version, status, role } = report;
-  return { kind, version, status, role, voter, api_addr, addr, genesis_id };
+/** A database that cannot be asked has the version that it had. */
+function reportOf({ report, voter, api_addr, addr, genesis_id }: Seen, known: Entry | null): Report {
+  const { kind, status, role } = report;
+  const before = known?.node.report;
+  const kept = cannotTell(report) && before?.kind === kind ? before.version : null;
+  return { kind, version: report.version ?? kept, status, role, voter, api_addr, addr, genesis_id };
 }
 
-function hasShards({ shards: known }: NodeFacts, shards: readonly Shard[]): boolean {
-  return equal(known, shardFacts(shards));
+/** Whether its agent could not ask the database, so that what it lacks says nothing. */
+export function cannotTell({ status }: Pick<Report, "status">): boolean {
+  return status === "unavailable" || status === "joining";
+}
+
+/** The very ones that were known where nothing else is told; `told` null: not asked for. */
+function shardsAfter(
+  known: NodeFacts["shards"],
+  report: Report | null,
+  told: readonly Shard[] | null,
+): NodeFacts["shards"] {
+  if (told === null || (told.length === 0 && report !== null && cannotTell(report))) return known;
+  const facts = shardFacts(told);
+  return equal(known, facts) ? known : facts;
 }
 
 /** Each id once; of two that have one, the same whatever their order. */

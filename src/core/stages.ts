@@ -52,8 +52,8 @@ export function stagesBetween(
 function read({ kind, after }: SeenTransition): Told[] {
   if (kind === "role") return Role.safeParse(after).success ? [{ role: after as Role }] : [];
   if (kind === "status") return StatusCode.safeParse(after).success ? [{ status: after as StatusCode }] : [];
-  if (kind !== "version" || (after !== null && typeof after !== "string")) return [];
-  return [{ version: after }];
+  // A version that is not told is that which was.
+  return kind === "version" && typeof after === "string" ? [{ version: after }] : [];
 }
 
 function isSame(a: Report, b: Report): boolean {

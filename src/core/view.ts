@@ -13,6 +13,7 @@ import {
 } from "./cluster.ts";
 import { byText } from "./equal.ts";
 import { Health, healthOf, isUp, type Sources, serves } from "./health.ts";
+import { cannotTell } from "./observe-node.ts";
 
 const ids = z.array(z.string());
 const gauge = z.strictObject({ unit: z.string(), value: z.number() }).nullable();
@@ -65,7 +66,7 @@ export const ClusterView = z.strictObject({
   /** What runs, by the nodes' last reports. */
   kinds: z.array(z.strictObject({ kind: z.string(), version: z.string().nullable(), nodes: z.int() })),
   leader: z.string().nullable(),
-  /** By shard id, who says it is its primary. Nodes whose reports are stale do not count. */
+  /** By shard id, who says it is its primary. Nodes whose reports are stale, or whose databases do not tell, do not count. */
   primaries: z.array(z.strictObject({ shard: z.string(), nodes: ids })),
   /** As last read, where it is told, of nodes that are reached. */
   lag: z.array(
@@ -158,10 +159,11 @@ function kindsOf(nodes: readonly NodeView[]): ClusterView["kinds"] {
 
 function primariesOf(here: readonly NodeView[]): ClusterView["primaries"] {
   const shards = new Map<string, string[]>();
-  for (const { node_id, shards: own } of here)
-    for (const { id, role } of own)
-      if (node_id !== null)
-        shards.set(id, [...(shards.get(id) ?? []), ...(role === "primary" ? [node_id] : [])]);
+  for (const { node_id, report, shards: own } of here)
+    for (const { id, role } of own) {
+      const leads = role === "primary" && report !== null && !cannotTell(report);
+      if (node_id !== null) shards.set(id, [...(shards.get(id) ?? []), ...(leads ? [node_id] : [])]);
+    }
   return [...shards].sort(([a], [b]) => byText(a, b)).map(([shard, nodes]) => ({ shard, nodes }));
 }
 

@@ -95,6 +95,33 @@ describe("a refresh", () => {
     expect(typesOf(again.changes)).toContain("NODE_CHANGED b");
   });
 
+  it.each([
+    ["does not answer", "unavailable"],
+    ["is opening its data", "joining"],
+  ] as const)(
+    "keeps the version and the shards of a database that %s: nothing of them is told",
+    (_, status) => {
+      const first = run(refresh([seen("a", { shards: [shard("primary", 7)] }), seen("b"), seen("c")]));
+      const paused = { ...DOWN, status, version: null };
+      const transitions = [
+        { seq: 6, kind: "version", before: "8.26.8", after: null },
+        { seq: 7, kind: "role", before: "leader", after: "unknown" },
+        { seq: 8, kind: "status", before: "healthy", after: status },
+      ];
+      const down = step(first, then(seen("a", { seq: 8, transitions, report: paused, shards: [] })));
+      expect(typesOf(down.changes)).toEqual([status === "joining" ? "NODE_CHANGED a" : "NODE_DOWN a"]);
+      expect(nodeAt(down, "a")).toMatchObject({
+        ...{ report: { status, version: "8.26.8" }, shards: [{ id: "raft", role: "primary" }] },
+      });
+      expect(marksAt(down, "a")?.shards).toEqual({});
+      // Nothing changed, and its shards are read once more.
+      const still = step(down, then(unchanged("a", { seq: 8, shards: [] })));
+      expect(still.changes).toEqual([]);
+      const back = step(still, then(seen("a", { seq: 9, shards: [shard("primary", 8)] })));
+      expect(typesOf(back.changes)).toEqual(["NODE_UP a"]);
+    },
+  );
+
   it("keeps gauges apart from facts, and both when shards were not asked for", () => {
     const first = run(refresh([seen("a", { shards: [shard("primary", 7)] })]), then(seen("a", { seq: 6 })));
     expect(nodeAt(first, "a")?.shards).toEqual([{ id: "raft", role: "primary" }]);

@@ -92,6 +92,11 @@ describe("a view", () => {
     expect(view(none).primaries).toEqual([{ shard: "raft", nodes: [] }]);
     const silent = run(healthy, refresh([failed("a")]));
     expect(view(silent).primaries).toEqual([{ shard: "raft", nodes: [] }]);
+    const paused = run(
+      refresh([seen("a", { shards: [shard("primary")] })]),
+      refresh([seen("a", { seq: 6, shards: [], report: DOWN })]),
+    );
+    expect(view(paused).primaries).toEqual([{ shard: "raft", nodes: [] }]);
   });
 });
 
