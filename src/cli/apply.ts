@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import * as z from "zod";
 import type { Settings } from "../config.ts";
+import { SETTINGS_NAME } from "../coordinator/watched.ts";
 import { decode } from "../core/model.ts";
 import { codeOf } from "../lib/errors.ts";
 import { refusal, request } from "./ask.ts";
@@ -27,7 +28,7 @@ type Source = { readonly where: string; readonly text: string; readonly count: n
 export async function run(settings: Settings, io: Io): Promise<number> {
   const config = coordinatorClient(settings, io.files);
   const sources = await sourcesOf(settings.file, io);
-  const body = sources.length === 1 ? (sources[0]?.text ?? "") : sources.map(asPart).join("\n---\n");
+  const body = sources.length === 1 ? (sources[0]?.text ?? "") : sources.map(asPart).reduce(joined);
   const answer = await request({ path: "/v1/apply", body, limitMs: LIMIT_MS }, config, io);
   if (answer.status >= 400 && answer.status < 500) {
     const refused = decode(Refused, answer.body);
@@ -50,10 +51,12 @@ async function sourcesOf(path: string | null, io: Io): Promise<readonly Source[]
   if (path === "-") return [await sourceOf("standard input", await io.stdin())];
   const names = namesIn(path, io);
   if (names === null) return [await sourceOf(path, readGiven(io.files, "-f", path))];
-  const wanted = names.filter((name) => /\.(?:yaml|yml|json)$/.test(name)).sort();
+  const wanted = names.filter((name) => SETTINGS_NAME.test(name)).sort();
   if (wanted.length === 0) throw usageError(`-f: ${path}: has no *.yaml, *.yml or *.json in it`);
-  const paths = wanted.map((name) => join(path, name));
-  return Promise.all(paths.map((file) => sourceOf(file, readGiven(io.files, "-f", file))));
+  const sources: Source[] = [];
+  for (const file of wanted.map((name) => join(path, name)))
+    sources.push(await sourceOf(file, readGiven(io.files, "-f", file)));
+  return sources;
 }
 
 /** The names in a directory; null: it is none. */
@@ -78,6 +81,11 @@ function asPart({ text }: Source): string {
     .replace(/^\uFEFF/, "")
     .replace(/^(?:\s*(?:#.*)?\n)*---[ \t]*(?=\n)/, "")
     .replace(/\n(?:---|\.\.\.)\s*$/, "");
+}
+
+/** Directives may stand behind an ended document only. */
+function joined(before: string, part: string): string {
+  return `${before}\n${/^(?:\s*(?:#.*)?\n)*%/.test(part) ? "..." : "---"}\n${part}`;
 }
 
 /** A problem with the file that it is in, where that can be told. */

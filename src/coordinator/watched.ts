@@ -11,7 +11,8 @@ import type { ApplyAnswer } from "./pages.ts";
 /** A text of settings, and where it stands. */
 export type SettingsFile = { readonly path: string; readonly text: string };
 
-const SETTINGS_NAME = /^[^.].*\.(ya?ml|json)$/;
+/** What is read of a directory: nothing hidden, such as an editor's lock. */
+export const SETTINGS_NAME = /^[^.].*\.(ya?ml|json)$/;
 const MOST_FILES = 1_000;
 const MOST_BYTES = 8 * 1024 * 1024;
 /** Writers write in steps; what is read between two of them is read again. */

@@ -185,6 +185,8 @@ describe("apply", () => {
       "d/a.json": '{\n\t"kind": "A"}',
       "d/c.yaml": `${one}...\n`,
       "d/README.md": "no",
+      "d/.hidden.yaml": "no: no",
+      "d/.#b.yaml": "no: no",
       "d/deep/x.yaml": "no: no",
     };
     const { code, asked } = await ask("apply d", taken, { files: { ...files, "d/deep/x.yaml": "a: b" } });
@@ -200,6 +202,15 @@ describe("apply", () => {
       "ClusterSettings",
       "ClusterSettings",
     ]);
+  });
+
+  it("keeps the directives of a file to that file", async () => {
+    const files = { "d/a.yaml": one, "d/b.yaml": `# of YAML\n%YAML 1.2\n---\n${one}`, "d/c.yaml": one };
+    const { code, asked } = await ask("apply -f=d", taken, { files });
+    expect(code).toBe(0);
+    const { readTexts } = await import("../../src/coordinator/document-texts.ts");
+    const { values, problems } = await readTexts(asked[0]?.body ?? "");
+    expect([values.length, problems]).toEqual([3, []]);
   });
 
   it("prints every problem with its file, and ends with 2", async () => {
@@ -234,6 +245,8 @@ describe("apply", () => {
     ["apply -f=s.yaml", { files: { "s.yaml": "- a\n- b\n" } }, "s.yaml: must be a mapping"],
     ["apply -f=d", { files: { "d/x.txt": "a: 1" } }, "-f: d: has no *.yaml, *.yml or *.json in it"],
     ["apply -f=d", { files: { "d/a.yaml": one, "d/b.yaml": "\tx: 1" } }, "d/b.yaml: is not YAML: "],
+    ["apply -f=d", { files: { "d/a.yaml": "a: [", "d/b.yaml/c": "" } }, "d/a.yaml: is not YAML: "],
+    ["apply -f=d", { files: { "d/a.yaml": one, "d/b.yaml/c": "" } }, "-f: d/b.yaml: no such file"],
     ["apply -f -", { stdin: "x" }, "standard input: must be a mapping"],
   ])("refuses `%s` in one line and sends nothing", async (line, world, wanted) => {
     const { code, out, err, asked } = await ask(line, taken, world);
