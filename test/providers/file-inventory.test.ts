@@ -87,7 +87,12 @@ describe("the inventory file", () => {
       YAML.slice(0, YAML.indexOf(".2")),
       "ends within a line: it is being written, or lacks the last newline",
     ],
-    ["half of some JSON", '{"clusters":[{"cluster_id":"a"', "is not JSON"],
+    [
+      "half of some JSON",
+      '{"clusters":[{"cluster_id":"a"',
+      "is neither JSON nor YAML: wrong indentation at line 1, column 31",
+    ],
+    ["half of much JSON", `{"clusters":["${"a".repeat(300_000)}",`, "is not JSON"],
     ["broken YAML", "clusters: [\n", "is not YAML: wrong indentation at line 2, column 1"],
     ["a bomb of aliases", bomb(), "is not YAML: an alias leads nowhere, or too many aliases"],
   ])("does not believe a file with %s", async (_what, text, line) => {

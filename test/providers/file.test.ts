@@ -42,6 +42,9 @@ describe("a list of agents in a file", () => {
   it.each([
     ["a list in YAML", "- 10.0.0.2\n- http://10.0.0.1:4100/\n- 10.0.0.2:4100\n"],
     ["a list in JSON", '["10.0.0.1","10.0.0.2:4100"]'],
+    ["a list in YAML's brackets", "[10.0.0.1:4100, 10.0.0.2:4100]\n"],
+    ["a mapping in YAML's braces", '{addresses: ["10.0.0.1", "10.0.0.2"]}'],
+    ["almost JSON, with a trailing comma and remarks", '["10.0.0.1", # one\n"10.0.0.2",\n] # both'],
     ["addresses, as `static` has them", "addresses: [10.0.0.1, 10.0.0.2]\n"],
     ["http_sd", '[{"targets":["10.0.0.2:4100"],"labels":{"a":"b"}},{"targets":["10.0.0.1:4100"]}]'],
     ["Replicante's nodes", '[{"agent_address":"10.0.0.1"},{"agent_address":"10.0.0.2","node_id":"n2"}]'],
@@ -94,7 +97,11 @@ describe("a list of agents in a file", () => {
   it.each([
     ["nothing in it", "", `bad_record: look for agents in PATH: ${SHAPES}`],
     ["a mapping of something else", "agents: []\n", `bad_record: look for agents in PATH: ${SHAPES}`],
-    ["half of some JSON", '["10.0.0.1:4100","10.', "bad_record: look for agents in PATH: is not JSON"],
+    [
+      "half of some JSON",
+      '["10.0.0.1:4100","10.',
+      "bad_record: look for agents in PATH: is neither JSON nor YAML: something is missing (a quote, a bracket, or the space after :) at line 1, column 22",
+    ],
     [
       "half of some YAML",
       "- 10.0.0.1:4100\n- 10.0",
@@ -117,6 +124,17 @@ describe("a list of agents in a file", () => {
     ],
   ])("is not believed with %s", async (_what, text, line) => {
     expect(await looked(text)).toBe(line);
+  });
+
+  it.each([
+    '["10.0.0.1:4100", "10.0.0.2:4100"]',
+    '{"addresses": ["10.0.0.1"],\n "more": {"a": [1, null, true]}}\n',
+    "[10.0.0.1:4100,\n 10.0.0.2:4100]",
+    "{addresses: [10.0.0.1, 10.0.0.2]}",
+  ])("is not believed where it is cut off anywhere within %j", async (text) => {
+    for (let at = 0; at < text.trimEnd().length; at += 1)
+      expect(await looked(text.slice(0, at)), text.slice(0, at)).toMatch(/^bad_record: /);
+    expect(await looked(text)).toMatchObject({ kind: "complete" });
   });
 
   it("cannot be told without the file, in a look or in a watch", async () => {
