@@ -86,21 +86,25 @@ export function openSeeking({ pacing, log, forming, found, changed }: SeekingOpt
     JSON.stringify([addresses, problems]) !==
     JSON.stringify([sought.lookup?.addresses, sought.problems.map(({ text }) => text)]);
 
-  /** Looks at once after a change, where the provider tells of changes. */
+  /** Looks at once after a change, where the provider tells of changes, and once it tells of them no more. */
   const wakes = async (provider: Provider, signal: AbortSignal) => {
     if (provider.watch === undefined) return;
     const wait = backoff(FIRST_MS, WATCH_MS, random);
     const pace = bucket(clock, CHANGES.burst, CHANGES.perSecond);
+    let failing = false;
     while (!signal.aborted) {
       try {
         for await (const lookup of provider.watch(signal)) {
           wait.reset();
+          failing = false;
           if (isNews(lookup)) soon.ring();
           await pace.take(signal);
           if (signal.aborted) return;
         }
       } catch {
         // The looks go on without it, and say what is wrong.
+        if (!failing) soon.ring();
+        failing = true;
       }
       await clock.sleep(wait.take(), signal);
     }

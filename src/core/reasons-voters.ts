@@ -131,8 +131,17 @@ export function discoveryHints(discovery: Discovery): readonly string[] {
   return [...hints, ...blindHints(discovery)];
 }
 
+/** What is wrong where nobody is waited for. */
+export function settledHints(discovery: Discovery): readonly string[] {
+  const lacks = discovery.problems.map(
+    ({ text }) =>
+      `Not all agents can be found: ${text}. What is known stays; the agent looks again by itself.`,
+  );
+  return [...lacks, ...blindHints(discovery)];
+}
+
 /** Who cannot reach this agent, and what to look at. */
-export function blindHints({ blind, ownAddress }: Discovery): readonly string[] {
+function blindHints({ blind, ownAddress }: Discovery): readonly string[] {
   return blind.map(
     (id) =>
       `${id} answers this agent, but cannot reach it at ${ownAddress}: look at -http-adv-addr and at firewalls.`,

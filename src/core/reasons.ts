@@ -5,7 +5,7 @@
 import type { Refusal, Rules, Settled, State, Wait } from "./genesis-state.ts";
 import { notCountedText } from "./not-counted.ts";
 import { foreignData, foreignLeader, membersGone } from "./reasons-adoption.ts";
-import { blindHints, type Discovery, discoveryHints, votersWait } from "./reasons-voters.ts";
+import { type Discovery, discoveryHints, settledHints, votersWait } from "./reasons-voters.ts";
 
 /** What is known beside the protocol's own state. */
 export type Facts = {
@@ -77,7 +77,7 @@ function settledReason(facts: Facts, { kind, record }: Settled): Reason {
   return {
     code: "settled",
     summary: `Settled: ${what[kind]}, genesis ${record.genesis_id}.`,
-    unblock: facts.discovery === null ? [] : blindHints(facts.discovery),
+    unblock: facts.discovery === null ? [] : settledHints(facts.discovery),
   };
 }
 

@@ -140,9 +140,44 @@ describe("looking for agents", () => {
     failing = true;
     changes.ring();
     await pass(60_000);
-    expect(state.looks.length - before - 1).toBe(2);
+    // One of them to see what is wrong.
+    expect(state.looks.length - before - 1).toBe(3);
     expect(watches).toBeGreaterThan(5);
     expect(watches).toBeLessThan(40);
+    await end();
+  });
+
+  it("says at once that a list which is watched is gone, and that it is back", async () => {
+    let now: Lookup | Error = answer(["10.0.0.1:4100"]);
+    const changes = bell();
+    const { seeking, state, lines, pass, end } = make(
+      () => now,
+      async function* () {
+        for (;;) {
+          if (now instanceof Error) throw now;
+          yield now;
+          await changes.wait(manualClock(), 1, new AbortController().signal);
+        }
+      },
+    );
+    await pass(1_000);
+    state.forming = false;
+    await pass(2_000);
+    now = new RollcallError("file", "read agents: ENOENT");
+    changes.ring();
+    await pass(1_000);
+    expect(seeking.health()).toEqual({ ok: false, problem: "read agents: ENOENT" });
+    const told = () => lines().map((line) => line.msg);
+    expect(told()).toEqual(["not all agents can be found; looking again"]);
+    const before = state.looks.length;
+    await pass(20_000);
+    expect(state.looks.length).toBe(before);
+    now = answer(["10.0.0.1:4100"]);
+    await pass(6_000);
+    expect(seeking.health()).toEqual({ ok: true, problem: null });
+    expect(told()).toHaveLength(2);
+    now = new Error("the end");
+    changes.ring();
     await end();
   });
 

@@ -367,6 +367,23 @@ describe("a settled node", () => {
     expect(said).toMatchObject({ code: "settled", overdue: false });
   });
 
+  it("says that its list is gone, stays settled, and passes over whom it cannot reach", () => {
+    const discovery = {
+      ...{ mode: "file", found: ["10.0.0.1:4100"], foundSelf: true, ownAddress: "10.0.0.1:4100" },
+      problems: [{ code: "file", text: "look for agents in /a: ENOENT" }],
+      ...{ silent: [{ address: "10.0.0.2:4100", problem: "connection refused" }], blind: [], unlisted: [] },
+    };
+    const settled: Settled = { kind: "join", record: sealed };
+    const said = explained({ state: { settled, phase: { at: "open" } }, facts: { discovery } });
+    expect(said).toMatchObject({
+      code: "settled",
+      settled: true,
+      unblock: [
+        "Not all agents can be found: look for agents in /a: ENOENT. What is known stays; the agent looks again by itself.",
+      ],
+    });
+  });
+
   it("says so when another live agent has taken its node id", () => {
     const settled: Settled = { kind: "join", record: sealed };
     const facts = { idTaken: { by: "10.0.0.9:4100", alive: true } };
