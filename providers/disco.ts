@@ -54,7 +54,9 @@ const Body = {
   lost: z.looseObject({ current: Held.nullable() }),
   lease: z.looseObject({ lease: z.string().min(1) }),
   taken: z.looseObject({ holder: Member }),
-  error: z.looseObject({ error: z.looseObject({ code: z.string(), message: z.string() }) }),
+  error: z.looseObject({
+    error: z.looseObject({ code: z.string(), message: z.string(), hint: z.string().nullish() }),
+  }),
 };
 
 /** A view as it came. The index is not part of the body, so equal bodies are equal views. */
@@ -197,7 +199,11 @@ function unexpected(doing: string, answer: Answer, { where }: Connection): Rollc
   const said = decode(Body.error, body);
   const text = said.ok ? oneLine(said.value.error.message) : "not the answer of a Discovery Service";
   if (status === 429 || status >= 500) return unreachable(doing, `${status}, ${text}`, where);
-  return new RollcallError("store_error", `${doing}: ${status}, ${text} (${where})`, { facts: { status } });
+  const hint = said.ok ? oneLine(said.value.error.hint ?? "") : "";
+  return new RollcallError("store_error", `${doing}: ${status}, ${text} (${where})`, {
+    facts: { status },
+    hint: hint === "" ? null : hint,
+  });
 }
 
 function parse<T>(schema: z.ZodType<T>, doing: string, body: string): T {

@@ -4,7 +4,7 @@
  */
 import type { Hello, Member } from "../core/model.ts";
 import type { Members } from "../core/provider.ts";
-import { reason } from "../lib/errors.ts";
+import { RollcallError, reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { type Bell, backoff, bell, type Pacing, withDeadline } from "../lib/loop.ts";
 
@@ -17,7 +17,8 @@ export type RegistrationState =
   | { readonly at: "lapsing"; readonly by: Member }
   /** Another live agent has this node id. */
   | { readonly at: "duplicate"; readonly by: Member }
-  | { readonly at: "failing"; readonly problem: string };
+  /** `hint`: what the store says helps. */
+  | { readonly at: "failing"; readonly problem: string; readonly hint: string | null };
 
 export type RegistrationOptions = {
   readonly pacing: Pacing;
@@ -95,7 +96,8 @@ export function openRegistration(options: RegistrationOptions) {
           if (state.at === "held") wait.reset();
         } catch (error) {
           if (signal.aborted) break;
-          become({ at: "failing", problem: reason(error) });
+          const hint = error instanceof RollcallError ? error.hint : null;
+          become({ at: "failing", problem: reason(error), hint });
           ms = wait.take();
         }
         await due.wait(clock, ms, signal);

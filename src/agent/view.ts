@@ -236,7 +236,7 @@ function registrationFacts(taken: RegistrationState) {
   const other = taken.at === "duplicate" || taken.at === "lapsing" ? taken.by.agent_addr : null;
   return {
     idTaken: other === null ? null : { by: other, alive: taken.at === "duplicate" },
-    registrationProblem: taken.at === "failing" ? taken.problem : null,
+    registrationProblem: taken.at === "failing" ? taken : null,
   };
 }
 

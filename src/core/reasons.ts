@@ -7,6 +7,8 @@ import { notCountedText } from "./not-counted.ts";
 import { foreignData, foreignLeader, membersGone } from "./reasons-adoption.ts";
 import { type Discovery, discoveryHints, settledHints, votersWait } from "./reasons-voters.ts";
 
+type Unregistered = { readonly problem: string; readonly hint: string | null };
+
 /** What is known beside the protocol's own state. */
 export type Facts = {
   readonly rules: Rules;
@@ -20,8 +22,8 @@ export type Facts = {
   readonly initFailure: { readonly problem: string; readonly tries: number } | null;
   /** This agent advertises loopback, and others are elsewhere. */
   readonly loopbackAmongOthers: boolean;
-  /** Why this node cannot register, or null. */
-  readonly registrationProblem: string | null;
+  /** Why this node cannot register, and what the store says helps; or null. */
+  readonly registrationProblem: Unregistered | null;
   /** How the peers are found where no store lists them; null: a store does. */
   readonly discovery: Discovery | null;
   readonly overdue: boolean;
@@ -239,11 +241,12 @@ function expectMismatch({ expect, key }: Rules, recordExpect: number, of: Make):
   );
 }
 
-function cannotRegister({ key, nodeId }: Rules, problem: string, of: Make): Reason {
+function cannotRegister({ key, nodeId }: Rules, { problem, hint }: Unregistered, of: Make): Reason {
   return of(
     "registration_failing",
     `This node cannot register: ${problem}. Who is not in the members directory is neither counted nor joins.`,
-    `Let the agent write ${key}/members/${nodeId}, leased: look at the store's permissions. It tries again by itself.`,
+    hint ??
+      `Let the agent write ${key}/members/${nodeId}, leased: look at the store's permissions. It tries again by itself.`,
   );
 }
 

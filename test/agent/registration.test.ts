@@ -2,21 +2,23 @@ import { describe, expect, it } from "vitest";
 import { openRegistration } from "../../src/agent/registration.ts";
 import type { Hello, Member } from "../../src/core/model.ts";
 import type { Members } from "../../src/core/provider.ts";
+import { RollcallError } from "../../src/lib/errors.ts";
 import { manualClock, turns } from "../lib/manual-clock.ts";
 import { createMemory } from "../support/memory.ts";
 import { rememberingLog } from "./support/log.ts";
 import { helloOf, memberOf } from "./support/records.ts";
 
 /** A registration of n1 over a store in memory whose calls are counted, on a clock that the test moves. */
-function make(answers: Record<string, Hello> = {}, memory = createMemory()) {
+function make(answers: Record<string, Hello> = {}, memory = createMemory(), refusal: Error | null = null) {
   const clock = manualClock();
   const provider = memory.open();
   const calls: string[] = [];
   const inner = provider.members as Members;
   const members: Members = {
     ttlMs: inner.ttlMs,
-    announce: (member, signal) => {
+    announce: async (member, signal) => {
       calls.push("announce");
+      if (refusal !== null) throw refusal;
       return inner.announce(member, signal);
     },
     renew: (signal) => {
@@ -170,6 +172,14 @@ describe("registration", () => {
     await first.close();
   });
 
+  it("hands on what the store says helps", async () => {
+    const refusal = new RollcallError("store_error", "register: full", { hint: "make room" });
+    const one = make({}, createMemory(), refusal);
+    await turns();
+    expect(one.registration.state()).toEqual({ at: "failing", problem: "register: full", hint: "make room" });
+    await one.end();
+  });
+
   it("says that it fails, tries again with growing waits, and recovers by itself", async () => {
     const memory = createMemory();
     memory.down();
@@ -178,6 +188,7 @@ describe("registration", () => {
     expect(one.registration.state()).toEqual({
       at: "failing",
       problem: expect.stringContaining("connection reset"),
+      hint: null,
     });
     await one.pass(20_000);
     const tries = one.calls.length;
@@ -237,7 +248,11 @@ describe("registration", () => {
     expect(registration.state().at).toBe("announcing");
     clock.advance(1);
     await turns();
-    expect(registration.state()).toEqual({ at: "failing", problem: "register: no answer in 5 s" });
+    expect(registration.state()).toEqual({
+      at: "failing",
+      problem: "register: no answer in 5 s",
+      hint: null,
+    });
     stop.abort();
     await running;
     expect(clock.pending()).toBe(0);

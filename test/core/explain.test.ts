@@ -45,6 +45,8 @@ const sealed: Sealed = {
 const r1 = { value: "", id: "r1", api_addr: "http://10.0.0.1:4001", addr: "10.0.0.1:4002" };
 const unborn: Unborn = { v: 1, state: "unborn", init_id: "init-1", birth: 1, expect: 3 };
 
+const DENIED = { problem: "announce: 403 Permission denied", hint: null };
+
 type Given = {
   readonly rules?: Partial<Rules>;
   readonly state?: Partial<State>;
@@ -267,7 +269,7 @@ describe("a refusal", () => {
   it("is not hidden by a node id that is taken, or by registering", () => {
     const said = explained({
       state: { phase: { at: "refused", refusal: { code: "foreign_data", doubt: null } } },
-      facts: { idTaken: { by: "10.0.0.9:4100", alive: true }, registrationProblem: "denied" },
+      facts: { idTaken: { by: "10.0.0.9:4100", alive: true }, registrationProblem: DENIED },
     });
     expect(said.code).toBe("foreign_data");
   });
@@ -362,7 +364,7 @@ describe("a settled node", () => {
 
   it("is never overdue, and not troubled by its registration", () => {
     const settled: Settled = { kind: "join", record: sealed };
-    const facts = { overdue: true, registrationProblem: "denied", idTaken: { by: "x", alive: false } };
+    const facts = { overdue: true, registrationProblem: DENIED, idTaken: { by: "x", alive: false } };
     const said = explained({ state: { settled, phase: { at: "open" } }, facts });
     expect(said).toMatchObject({ code: "settled", overdue: false });
   });
@@ -456,9 +458,9 @@ describe("registering", () => {
   });
 
   it("that fails is named where it is what this node waits for", () => {
-    const problem = "announce: 403 Permission denied";
+    const { problem } = DENIED;
     for (const wait of [{ on: "voters" }, { on: "registration" }] as const) {
-      const said = waiting(wait, { facts: { registrationProblem: problem } });
+      const said = waiting(wait, { facts: { registrationProblem: DENIED } });
       promised(said);
       expect(said.code).toBe("registration_failing");
       expect(said.summary).toContain(problem);
@@ -466,9 +468,13 @@ describe("registering", () => {
     }
     const store = waiting(
       { on: "store", of: "store", problem: "refused" },
-      { facts: { registrationProblem: problem } },
+      { facts: { registrationProblem: DENIED } },
     );
     expect(store.code).toBe("store");
+    const full = { problem: "announce: 409, the id is full", hint: "create another id" };
+    expect(waiting({ on: "voters" }, { facts: { registrationProblem: full } }).unblock).toEqual([
+      "create another id",
+    ]);
   });
 });
 

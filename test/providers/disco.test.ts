@@ -235,6 +235,17 @@ describe("an answer that is not the service's", () => {
     expect(asked()).toBe(4);
   });
 
+  it("brings the service's hint along with its refusal", async () => {
+    const error = { code: "id_full", message: "this id is for 2 voters", hint: "create another id" };
+    const { url } = await fake((_, response) => void response.writeHead(409).end(JSON.stringify({ error })));
+    const provider = await connectTo(url);
+    await expect(provider.members?.announce(member, signal())).rejects.toMatchObject({
+      code: "store_error",
+      message: expect.stringContaining("409, this id is for 2 voters"),
+      hint: "create another id",
+    });
+  });
+
   it("leaves a swap unknown for a 412 and a 2xx that only look right", async () => {
     for (const [status, headers, body] of [
       [412, {}, ""],
