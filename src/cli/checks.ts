@@ -61,32 +61,46 @@ export function checkTls(s: Settings): void {
 /** A database's address goes to others as it is: `host:port`, or a URL as rqlite writes it. */
 export function checkDatabaseAddress(flag: string, text: string | null): void {
   if (text === null) return;
-  const parsed = parseDatabaseAddress(text);
+  const parsed = parseDatabaseAddress(text, flag === "-db-peer-addr" ? 4002 : 4001);
   if (!parsed.ok) throw usageError(`${flag}: ${JSON.stringify(text)} ${parsed.problem}`);
   if (isWildcard(parsed.value.host)) {
     throw usageError(`${flag}: others cannot connect to ${text}; give this host's own address`);
   }
 }
 
-/** The agent and its database are on one machine, where a port is one program's. */
-export function checkApart(advertised: Address, db: DatabaseConfig): void {
-  const taken = [
+/** The agent and its database are on one machine, where a port is one program's, and one listener's of it. */
+export function checkApart(s: Settings, advertised: Address, db: DatabaseConfig): void {
+  const databases = [
     ["the database's", db.addr],
     ["the database's for clients", db.advAddr],
     ["the database's for its peers", db.peerAddr],
   ] as const;
-  const plain = ({ host, port }: Address) => `${host === "localhost" ? "127.0.0.1" : host} ${port}`;
-  for (const [whose, text] of taken) {
-    const parsed = parseDatabaseAddress(text ?? "");
-    if (parsed.ok && plain(parsed.value) === plain(advertised))
-      throw usageError(
-        `-http-addr: ${formatAddress(advertised)} is also ${whose}; one of them needs another port`,
-      );
-  }
+  const listeners = [
+    { flag: "-http-addr", at: advertised, taken: databases },
+    { flag: "-http-addr", at: s.http_addr, taken: databases },
+    {
+      ...{ flag: "-dns-addr", at: s.dns_addr },
+      taken: [["the agent's own, -http-addr", formatAddress(s.http_addr)] as const, ...databases],
+    },
+  ];
+  for (const { flag, at, taken } of listeners)
+    for (const [whose, text] of taken) {
+      const parsed = parseDatabaseAddress(text ?? "");
+      if (at !== null && parsed.ok && collide(parsed.value, at))
+        throw usageError(`${flag}: ${formatAddress(at)} is also ${whose}; one of them needs another port`);
+    }
 }
 
-function parseDatabaseAddress(text: string): AddressParsed {
-  return parseAddress(text.replace(/^https?:\/\//, "").replace(/\/$/, ""));
+/** Whether one who listens at the one is in the way of who does at the other. */
+function collide(one: Address, other: Address): boolean {
+  const plain = ({ host }: Address) => (host === "localhost" ? "127.0.0.1" : host);
+  const covers = (all: string, host: string) => isWildcard(all) && (all.includes(":") || !host.includes(":"));
+  const [a, b] = [plain(one), plain(other)];
+  return one.port === other.port && (a === b || covers(a, b) || covers(b, a));
+}
+
+function parseDatabaseAddress(text: string, usualPort?: number): AddressParsed {
+  return parseAddress(text.replace(/^https?:\/\//, "").replace(/\/$/, ""), undefined, usualPort);
 }
 
 /** -disco-id and -disco-url belong to mode disco, which needs both; -join needs no configuration. */

@@ -44,7 +44,7 @@ export async function agentConfig(s: Settings, deps: ConfigDeps): Promise<AgentC
   checkListening(s);
   checkTls(s);
   const { db, formation, supervision, nodeId } = await databasePart(s, httpAdvAddr);
-  checkApart(httpAdvAddr, db);
+  checkApart(s, httpAdvAddr, db);
   checkHook(s, formation);
   checkFiles(s, deps.files);
   checkKeyPair(s, deps.files);

@@ -51,7 +51,7 @@ function fromText(flag: Flag, text: string): Converted {
     case "list":
       return words(text);
     case "address": {
-      const parsed = parseAddress(text);
+      const parsed = parseAddress(text, undefined, usualPort(flag));
       return parsed.ok ? yes(parsed.value) : no(parsed.problem);
     }
     default:
@@ -68,6 +68,12 @@ function fromFile(flag: Flag, value: unknown): Converted {
     return no(flag.kind === "duration" ? "must have a unit, as in 120s" : "must be in quotes");
   }
   return no(`must be ${article(flag)}`);
+}
+
+/** The port that a message suggests; what answers DNS at its own would need rights. */
+function usualPort({ name, default: usual }: Flag): number {
+  if (name === "dns-addr") return 5300;
+  return Number(usual?.split(":").at(-1) ?? 4100);
 }
 
 function duration(flag: Flag, text: string): Converted {

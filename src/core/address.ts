@@ -11,8 +11,11 @@ export type AddressParsed =
   | { readonly ok: true; readonly value: Address }
   | { readonly ok: false; readonly problem: string };
 
-/** Reads `host:port`. Never throws. `defaultPort` serves where a port may be missing. */
-export function parseAddress(text: string, defaultPort?: number): AddressParsed {
+/**
+ * Reads `host:port`. Never throws. `defaultPort` serves where a port may be missing; where it must not be, the problem
+ * suggests `usualPort`.
+ */
+export function parseAddress(text: string, defaultPort?: number, usualPort = 4100): AddressParsed {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return bad("must be host:port, without a scheme");
   const split = splitPort(text);
   if (split === null) return bad("must be host:port, with an IPv6 address in brackets, as in [::1]:4100");
@@ -20,7 +23,7 @@ export function parseAddress(text: string, defaultPort?: number): AddressParsed 
   if (!host.ok) return host;
   if (split.port === null) {
     return defaultPort === undefined
-      ? bad(`has no port; write ${formatAddress({ host: host.value, port: 4100 })}`)
+      ? bad(`has no port; write ${formatAddress({ host: host.value, port: usualPort })}`)
       : { ok: true, value: { host: host.value, port: defaultPort } };
   }
   const port = /^[0-9]{1,5}$/.test(split.port) ? Number(split.port) : 0;
