@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { RollcallError, reason } from "../src/lib/errors.ts";
+import { namesCertificates } from "../src/lib/pem.ts";
 
 /** Where the texts are. Inline values and files of one kind exclude each other; the schemas see to that. */
 export type TlsSources = {
@@ -18,10 +19,10 @@ export type TlsSources = {
 /** PEM texts; `ca` may hold several certificates. Null: not given. */
 export type Pems = { readonly ca: string | null; readonly cert: string | null; readonly key: string | null };
 
-/** Reads what is named. `file` remembers unchanged files, so this may run before every call. Throws as `file` does. */
+/** Reads what is named. `file` remembers unchanged files, so this may run before every call. Throws as `file` does, and as `authorityIn`. */
 export async function readPems(sources: TlsSources, file: (path: string) => Promise<string>): Promise<Pems> {
   const text = async (path: string | undefined, pem: string | undefined) => (path ? file(path) : pem || null);
-  const authorities = [await text(sources.caFile, sources.caPem)];
+  const authorities = [sources.caFile ? await authorityIn(sources.caFile, file) : sources.caPem || null];
   if (sources.caPath) {
     for (const path of await filesIn(sources.caPath)) authorities.push(await file(path));
   }
@@ -31,6 +32,13 @@ export async function readPems(sources: TlsSources, file: (path: string) => Prom
     cert: await text(sources.certFile, sources.certPem),
     key: await text(sources.keyFile, sources.keyPem),
   };
+}
+
+/** The authorities in a file. Throws as `file` does, and `file` where there is none: TLS would only trust nobody. */
+export async function authorityIn(path: string, file: (path: string) => Promise<string>): Promise<string> {
+  const pem = await file(path);
+  if (namesCertificates(pem)) return pem;
+  throw new RollcallError("file", `read ${path}: is no certificate in PEM`);
 }
 
 // A ProviderContext gives files, not directories; this is the one place where a provider lists one.

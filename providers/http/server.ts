@@ -5,6 +5,7 @@ import { withDeadline } from "../../src/lib/loop.ts";
 import { type Answer, type Client, openClient } from "../../src/lib/request.ts";
 import { createClients } from "../clients.ts";
 import { aborted, closed, denied, inWords, timedOut, unreachable } from "../failure.ts";
+import { authorityIn } from "../tls.ts";
 import type { Asking } from "./config.ts";
 
 /** What is asked: `body` goes with POST, `headers` beside those of the configuration. */
@@ -50,7 +51,7 @@ export function openServer(
   async function ingredients() {
     const { ca_cert, client_cert } = config.tls ?? {};
     return {
-      ca: ca_cert ? await file(ca_cert) : null,
+      ca: ca_cert ? await authorityIn(ca_cert, file) : null,
       identity: client_cert ? await file(client_cert) : null,
     };
   }

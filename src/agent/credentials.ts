@@ -1,6 +1,6 @@
 /** Secrets, tokens and certificates, read from their files whenever those change, and never logged. */
 import type { AgentConfig } from "../config.ts";
-import { secretIn } from "../lib/bearer.ts";
+import { secretIn, tokenIn } from "../lib/bearer.ts";
 import type { ServerTls } from "../lib/http-server.ts";
 import type { Credentials } from "./peer-client.ts";
 
@@ -15,7 +15,7 @@ export function openCredentials(
   file: (path: string) => Promise<string>,
 ): AgentCredentials {
   return {
-    token: () => secretIn(tokenFile, file),
+    token: () => tokenIn(tokenFile, file),
     secret: () => secretIn(clusterSecretFile, file),
     async clientTls() {
       if (tls === null) return null;

@@ -11,7 +11,9 @@ import {
   parseAddress,
 } from "../core/address.ts";
 import type { Formation } from "../core/model.ts";
+import { isToken } from "../lib/bearer.ts";
 import { codeOf } from "../lib/errors.ts";
+import { holdsCertificates } from "../lib/pem.ts";
 import { providerMode } from "./discovery.ts";
 import { type Files, readGiven, usageError } from "./usage.ts";
 
@@ -133,7 +135,7 @@ function checkUrl(url: string): void {
   if (/[@?#]/.test(url)) throw usageError("-disco-url: must have no user, query or fragment");
 }
 
-/** Every file that a flag names is there, can be read and is not empty; a secret is long enough. */
+/** Every file that a flag names is there, can be read and holds what it should; a secret is long enough. */
 export function checkFiles(s: Settings, files: Files): void {
   const named = [
     ["-tls-cert", s.tls_cert],
@@ -144,11 +146,16 @@ export function checkFiles(s: Settings, files: Files): void {
   ] as const;
   for (const [flag, path] of named) {
     if (path === null) continue;
-    const bytes = Buffer.byteLength(readGiven(files, flag, path).trim());
+    const text = readGiven(files, flag, path).trim();
+    const bytes = Buffer.byteLength(text);
     if (bytes === 0) throw usageError(`${flag}: ${path}: is empty`);
     if (flag === "-cluster-secret-file" && bytes < MIN_SECRET_BYTES) {
       throw usageError(`${flag}: ${path}: has ${bytes} bytes; a secret needs at least ${MIN_SECRET_BYTES}`);
     }
+    if (flag === "-token-file" && !isToken(text))
+      throw usageError(`${flag}: ${path}: must hold one token, in one line of ASCII`);
+    if (flag === "-tls-ca" && !holdsCertificates(text))
+      throw usageError(`${flag}: ${path}: is no certificate in PEM`);
   }
 }
 

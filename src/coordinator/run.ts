@@ -5,7 +5,7 @@
 import type { CoordinatorConfig } from "../config.ts";
 import { formatAddress } from "../core/address.ts";
 import { replayed } from "../core/replay.ts";
-import { secretIn } from "../lib/bearer.ts";
+import { tokenIn } from "../lib/bearer.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
 import { callerOf, listen } from "../lib/http-server.ts";
 import type { Mounted } from "../lib/mounted.ts";
@@ -68,7 +68,7 @@ export async function runCoordinator(
       if (problems[0] !== undefined) throw new RollcallError("usage", `-apply: ${problems[0]}`);
     }
     const access = openAccess({
-      token: () => secretIn(config.tokenFile, file),
+      token: () => tokenIn(config.tokenFile, file),
       reads: config.tokenForReads,
       certificates: config.tls?.clientAuth === true,
     });

@@ -1,5 +1,5 @@
 /** The Discovery Service in another program's server, below a path: the same service, with a file of its own. */
-import { secretIn } from "../lib/bearer.ts";
+import { tokenIn } from "../lib/bearer.ts";
 import type { Log } from "../lib/log.ts";
 import type { Mounted } from "../lib/mounted.ts";
 import { openDurable } from "./durable.ts";
@@ -31,7 +31,7 @@ export async function openMounted(options: MountOptions, deps: MountDeps): Promi
   const { base, store, unusedMs, certified } = options;
   const { file, version, log } = deps;
   const contents = await openDurable(store.path, deps);
-  const token = () => secretIn(options.tokenFile, file);
+  const token = () => tokenIn(options.tokenFile, file);
   const service = openService({ ...contents, base, unusedMs, certified, token, version }, deps);
   const ids = contents.registers.size().ids + contents.lists.size().ids;
   log.info({ path: base, store: store.path, ids }, "serving the Discovery Service too");

@@ -1,7 +1,7 @@
 /** The Discovery Service as a process: opens its file, listens, and runs until it is told to stop. */
 import type { DiscoveryServiceConfig } from "../config.ts";
 import { formatAddress } from "../core/address.ts";
-import { secretIn } from "../lib/bearer.ts";
+import { tokenIn } from "../lib/bearer.ts";
 import { reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Pacing } from "../lib/loop.ts";
@@ -32,7 +32,7 @@ export async function runDiscoveryService(
     opened.push(contents.close);
     const { host, port } = config.httpAddr;
     const tls = await readTls(config.tls, file);
-    const token = () => secretIn(config.tokenFile, file);
+    const token = () => tokenIn(config.tokenFile, file);
     // A file that cannot be read is better found out now than by the first who asks.
     await token();
     const service = await serve(

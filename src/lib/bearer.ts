@@ -10,6 +10,21 @@ export function holdsToken(authorization: string | undefined, token: string): bo
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
+/** Whether a token can be sent in a header as it is. */
+export function isToken(text: string): boolean {
+  return /^[\x20-\x7e]+$/.test(text);
+}
+
+/** As `secretIn`, for a bearer token. Throws `file` for what could never be sent, too. */
+export async function tokenIn(
+  path: string | null,
+  file: (path: string) => Promise<string>,
+): Promise<string | null> {
+  const text = await secretIn(path, file);
+  if (text === null || isToken(text)) return text;
+  throw new RollcallError("file", `${path} must hold one token, in one line of ASCII`);
+}
+
 /**
  * The secret in a file, without the white space around it; null without a file. `file` gives a file's text as it is
  * now. Throws `file` when it is empty, and what `file` throws.

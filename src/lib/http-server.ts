@@ -8,6 +8,7 @@ import type { Hono } from "hono";
 import type { Clock } from "./clock.ts";
 import { RollcallError, reason } from "./errors.ts";
 import { failedRequest, refuseMalformed } from "./malformed.ts";
+import { holdsCertificates } from "./pem.ts";
 
 /** What a connection itself shows of its caller. */
 export type Caller = {
@@ -125,6 +126,8 @@ function shown({ host, port }: { readonly host: string; readonly port: number })
 }
 
 function tlsOptions({ cert, key, ca, clientAuth }: ServerTls) {
+  if (ca !== null && !holdsCertificates(ca))
+    throw new RollcallError("listen", "-tls-ca: is no certificate in PEM");
   // Health checks come without a certificate: it is asked for here, and demanded path by path.
   return {
     cert,

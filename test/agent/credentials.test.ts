@@ -71,6 +71,13 @@ describe("credentials", () => {
       });
       await expect(all.secret()).rejects.toMatchObject({ code: "file" });
     }
+    for (const text of ["one\ntwo\n", "jeton-é\n"]) {
+      put("token", text);
+      await expect(all.token()).rejects.toMatchObject({
+        code: "file",
+        message: `${join(dir, "token")} must hold one token, in one line of ASCII`,
+      });
+    }
     const gone = open({ clusterSecretFile: join(dir, "gone") });
     await expect(gone.secret()).rejects.toMatchObject({
       code: "file",

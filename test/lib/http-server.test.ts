@@ -264,6 +264,7 @@ describe("certificates", () => {
     const before = (await shownAt(server.port)).fingerprint256;
     expect(() => server.renew({ ...shows(next), key: old.server.key })).toThrow();
     expect(() => server.renew({ ...shows(next), cert: "no certificate" })).toThrow();
+    expect(() => server.renew({ ...shows(next), ca: "no certificate" })).toThrow("-tls-ca");
     expect((await shownAt(server.port)).fingerprint256).toBe(before);
     server.renew(shows(next));
     expect((await shownAt(server.port)).fingerprint256).not.toBe(before);

@@ -433,5 +433,10 @@ describe("https", () => {
       code: "store_unreachable",
       message: expect.stringMatching(new RegExp(`^look up: .*certificate.* \\(localhost:${port}\\)$`)),
     });
+    files.set("/no-ca", "no PEM");
+    await expect((await connectTo(url, { ca_file: "/no-ca" })).lookup(signal())).rejects.toMatchObject({
+      code: "file",
+      message: "read /no-ca: is no certificate in PEM",
+    });
   });
 });

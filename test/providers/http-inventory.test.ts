@@ -379,5 +379,8 @@ describe("TLS to the server", () => {
     expect(await lackOf(await openWith({ url }))).toMatch(
       /^store_unreachable: list clusters: self-signed certificate in certificate chain \(127\.0\.0\.1:\d+\)$/,
     );
+    expect(await lackOf(await openWith({ url, tls: { ca_cert: made.server.keyFile } }))).toMatch(
+      /^file: read \S+: is no certificate in PEM$/,
+    );
   });
 });
