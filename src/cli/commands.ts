@@ -37,7 +37,8 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "validate",
     summary: "checks an agent's flags and files, and says which limits apply",
-    about: "Takes what `rollcall agent` takes. Contacts nobody, writes nothing.",
+    about:
+      "Takes what `rollcall agent` takes. Contacts nobody, writes nothing. A file that only -disco-config names may come later: one that is not there is a note.",
     examples: [
       `rollcall validate ${CONSUL} -bootstrap-expect=3`,
       "rollcall validate -config=/etc/rollcall.yaml",

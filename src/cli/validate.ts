@@ -1,17 +1,21 @@
 /** `rollcall validate`: what an agent would do with these flags, and where its safety ends. Contacts nobody. */
-import { type AgentConfig, hasStore } from "../config.ts";
+import { type AgentConfig, type DiscoConfig, hasStore, type ProviderMode } from "../config.ts";
 import { formatAddress } from "../core/address.ts";
 import { nodeNameOf, zoneOf } from "../core/dns-names.ts";
 import { formatDuration } from "../lib/duration.ts";
+import { codeOf } from "../lib/errors.ts";
 import type { Io } from "./io.ts";
 import { columns, wrap } from "./table.ts";
+import type { Files } from "./usage.ts";
 
-/** Prints `ok`, what will be used, and the limits that apply. The configuration was checked before. */
+/** Prints `ok`, what will be used, the limits that apply, and which files of a provider are missing. The configuration was checked before. */
 export async function run(config: AgentConfig, io: Io): Promise<number> {
-  const limits = [...limitsOf(config), ...dnsLimits(config)]
-    .flatMap((limit) => wrap(`limit: ${limit}`, 100).map((line, at) => `${at === 0 ? "" : "  "}${line}\n`))
+  const limits = [...limitsOf(config), ...dnsLimits(config)].map((limit) => `limit: ${limit}`);
+  const notes = missingFiles(config.disco, io.files).map((missing) => `note: ${missing}`);
+  const said = [...limits, ...notes]
+    .flatMap((text) => wrap(text, 100).map((line, at) => `${at === 0 ? "" : "  "}${line}\n`))
     .join("");
-  io.stdout(`ok\n${columns(used(config))}${limits}`);
+  io.stdout(`ok\n${columns(used(config))}${said}`);
   return 0;
 }
 
@@ -114,4 +118,28 @@ function dnsLimits({ dnsAddr, disco, nodeId }: AgentConfig): readonly string[] {
   return name === null || name.ok
     ? []
     : [`-dns-addr serves no name for this node alone: the node id ${nodeId} ${name.problem}`];
+}
+
+/** Files that -disco-config names and that cannot be read now. Whoever writes them may still do so: an agent tries again. */
+function missingFiles({ mode, provider }: DiscoConfig, files: Files): readonly string[] {
+  return filesIn(provider, mode, []).flatMap(({ key, path }) => {
+    try {
+      files.list(path);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT")
+        return [`-disco-config: ${key}: ${path}: no such file; the agent waits for it`];
+    }
+    return [];
+  });
+}
+
+type NamedFile = { readonly key: string; readonly path: string };
+
+function filesIn(value: unknown, mode: ProviderMode, keys: readonly string[]): readonly NamedFile[] {
+  if (typeof value === "object" && value !== null)
+    return Object.entries(value).flatMap(([key, inner]) => filesIn(inner, mode, [...keys, key]));
+  const [key, above] = [keys.at(-1) ?? "", keys.at(-2)];
+  const isFile = /_file$|^ca_cert$|^client_cert$/.test(key) || above === "headers_file";
+  const named = isFile || (mode === "file" && key === "path" && above === undefined);
+  return named && typeof value === "string" && value !== "" ? [{ key: keys.join("."), path: value }] : [];
 }

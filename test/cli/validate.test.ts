@@ -77,4 +77,31 @@ describe("validate", () => {
       "limit: -dns-addr serves nothing: the key a..b has an empty label between dots",
     );
   });
+
+  it.each([
+    [`-disco-mode=file -disco-config={"path":"/a"}`, "path: /a"],
+    [
+      `-disco-mode=http -disco-config={"url":"http://x","headers_file":{"a":"/t","b":"/b"}}`,
+      "headers_file.b: /b",
+    ],
+    [`-disco-mode=http -disco-config={"url":"https://x","tls":{"ca_cert":"/c"}}`, "tls.ca_cert: /c"],
+    [`-disco-mode=disco -disco-url=http://x -disco-id=a -disco-config={"token_file":"/s"}`, "token_file: /s"],
+    [`-disco-mode=consul-kv -disco-config={"tls_config":{"ca_file":"/c"}}`, "tls_config.ca_file: /c"],
+  ])("notes a file that is not there yet: %s", async (flags, named) => {
+    const line = ["validate", "-bootstrap-expect=3", ...flags.split(" ")];
+    const { code, out } = await rollcall(line, { files: { "/t": "x" } });
+    expect(code).toBe(0);
+    expect(
+      out
+        .replaceAll("\n  ", " ")
+        .split("\n")
+        .filter((text) => text.startsWith("note: ")),
+    ).toEqual([`note: -disco-config: ${named}: no such file; the agent waits for it`]);
+  });
+
+  it("notes nothing where every file is there", async () => {
+    const config = `-disco-config={"url":"http://x","headers":{"path":"/none"},"headers_file":{"a":"/t"}}`;
+    const line = ["validate", "-bootstrap-expect=3", "-disco-mode=http", config];
+    expect((await rollcall(line, { files: { "/t": "x" } })).out).not.toContain("note: ");
+  });
 });
