@@ -245,6 +245,7 @@ describe("an agent's configuration", () => {
     [`${etcd} -data-dir=d/agent -db-data-dir=d`, "-db-data-dir: d and -data-dir d/agent are one, or one"],
     [`${etcd} -db-data-dir=.`, "-db-data-dir: . and -data-dir ./rollcall-data are one, or one is in"],
     [`${etcd} -db-data-dir=file`, "-db-data-dir: file: is no directory"],
+    [`${etcd} -data-dir=file`, "-data-dir: file: is no directory"],
     [`${etcd} -data-dir=${"d".repeat(90)}`, "is too long for the lock in it"],
     [`${etcd} -formation=symmetric -on-init=/init.sh`, "-on-init: does not go with -formation=symmetric"],
     [

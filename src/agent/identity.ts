@@ -56,7 +56,7 @@ export async function openDataDir(
   { disk, lock }: Pick<Machine, "disk" | "lock"> = { disk: systemDisk, lock: lockDirectory },
 ): Promise<DataDir> {
   await makeDir(dir, disk).catch((error: unknown) => {
-    throw new RollcallError("disk", `make the data directory ${dir}: ${reason(error)}`, { cause: error });
+    throw new RollcallError("disk", `-data-dir: make ${dir}: ${reason(error)}`, { cause: error });
   });
   const unlock = await lock(dir);
   try {

@@ -26,7 +26,7 @@ export async function lockDirectory(dir: string): Promise<() => Promise<void>> {
       return () => new Promise((resolve) => server.close(() => resolve()));
     }
     if (codeOf(failure) !== "EADDRINUSE")
-      throw new RollcallError("disk", `lock ${dir}: ${reason(failure)}`, { cause: failure });
+      throw new RollcallError("disk", `-data-dir: ${dir} ${lockProblem(failure)}`);
     if (!(await removeDead(path))) break;
   }
   throw new RollcallError("locked", `-data-dir: ${dir} is in use by another agent`, {
@@ -36,6 +36,19 @@ export async function lockDirectory(dir: string): Promise<() => Promise<void>> {
 
 /** How often a lock that is free when looked at may be gone to another before this agent gives up. */
 const MOST_TRIES = 5;
+
+function lockProblem(failure: Error): string {
+  switch (codeOf(failure)) {
+    case "ENOTDIR":
+      return "is no directory";
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return "cannot be written to";
+    default:
+      return `cannot be locked: ${reason(failure)}`;
+  }
+}
 
 function listenAt(server: Server, path: string): Promise<Error | null> {
   return new Promise((resolve) => {

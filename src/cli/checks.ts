@@ -187,17 +187,22 @@ export function checkDirectories(s: Settings, databaseDir: string | null, files:
       "use a path of at most 85 bytes, or a relative one",
     );
   }
+  checkDirectory("-data-dir", s.data_dir, files);
   if (databaseDir === null) return;
   if (contains(s.data_dir, databaseDir) || contains(databaseDir, s.data_dir)) {
     throw usageError(
       `-db-data-dir: ${databaseDir} and -data-dir ${s.data_dir} are one, or one is in the other; each needs a place of its own`,
     );
   }
+  checkDirectory("-db-data-dir", databaseDir, files);
+}
+
+function checkDirectory(flag: string, path: string, files: Files): void {
   try {
     // Says what is there without opening what is no directory.
-    files.read(`${databaseDir}/.`);
+    files.read(`${path}/.`);
   } catch (error) {
-    if (codeOf(error) === "ENOTDIR") throw usageError(`-db-data-dir: ${databaseDir}: is no directory`);
+    if (codeOf(error) === "ENOTDIR") throw usageError(`${flag}: ${path}: is no directory`);
   }
 }
 

@@ -230,7 +230,7 @@ describe("identity", () => {
     writeFileSync(file, "");
     await expect(open(join(file, "data"))).rejects.toMatchObject({
       code: "disk",
-      message: expect.stringContaining("make the data directory"),
+      message: expect.stringMatching(/^-data-dir: make .*file\/data: ENOTDIR/),
     });
   });
 
@@ -238,9 +238,23 @@ describe("identity", () => {
     const dir = tempDir("identity");
     const ran = await mounted(dir, async (remountReadOnly) => {
       remountReadOnly();
-      await expect(open(dir)).rejects.toMatchObject({ code: "disk" });
+      const message = `-data-dir: ${dir} cannot be written to`;
+      await expect(open(dir)).rejects.toMatchObject({ code: "disk", message });
     });
     if (!ran) context.skip("needs the right to mount a tmpfs");
+  });
+
+  it("says that a directory takes no file, or is none", async () => {
+    await expect(open("/proc")).rejects.toMatchObject({
+      code: "disk",
+      message: "-data-dir: /proc cannot be written to",
+    });
+    const file = join(tempDir("identity"), "file");
+    writeFileSync(file, "");
+    await expect(open(file)).rejects.toMatchObject({
+      code: "disk",
+      message: `-data-dir: ${file} is no directory`,
+    });
   });
 
   it("says which length of path it can lock", async () => {
