@@ -3,6 +3,7 @@
  * cluster from what they say of themselves.
  */
 import { type Hello, type Member, VERSION } from "../core/model.ts";
+import type { Told } from "../core/reasons-lost.ts";
 import type { Discovery } from "../core/reasons-voters.ts";
 import type { PeerClient } from "./peer-client.ts";
 import { MOST_NAMED } from "./peers.ts";
@@ -30,6 +31,8 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
   const { peers, client, self, mode, ownAddress, part, changed } = options;
   let unnamed = new Map<string, { readonly id: string; readonly times: number }>();
   let last: readonly Hello[] = [];
+  /** Whom an operator has said is gone for good, as each agent that answers last said. */
+  let told: readonly Told[] = [];
   /** Who has answered this agent since it was started: of the others the addresses may be those of before. */
   let answered: ReadonlySet<string> = new Set();
   /** In which term this node's database leads, as the others were told; null: it does not. */
@@ -56,6 +59,7 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     heard(hellos) {
       last = hellos;
       countUnnamed(hellos);
+      countTold(hellos);
       enrol(hellos);
       options.heard();
     },
@@ -105,6 +109,18 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     );
   };
 
+  /** A round may have ended before all had answered, so what was said before holds for as long as its agent answers. */
+  const countTold = (hellos: readonly Hello[]): void => {
+    const here = new Set(peers.claims().map((c) => c.incarnation));
+    const before = told.filter(
+      (t) => here.has(t.incarnation) && !hellos.some((h) => h.incarnation === t.incarnation),
+    );
+    const now = hellos.flatMap(({ node_id: id, incarnation, key, votes }) =>
+      key === options.rules.key && votes?.lost ? [{ id, incarnation, lost: votes.lost }] : [],
+    );
+    told = [...before, ...now];
+  };
+
   const discovery = (): Discovery => {
     const { lookup, problems } = seeking.sought();
     const found = lookup?.addresses ?? null;
@@ -122,6 +138,7 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
       silent,
       blind: [...unnamed.values()].filter(({ times }) => times >= TIMES_UNNAMED).map(({ id }) => id),
       unlisted: found === null ? [] : last.filter((h) => !found.includes(h.agent_addr)).map((h) => h.node_id),
+      told,
     };
   };
 

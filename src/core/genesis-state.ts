@@ -226,7 +226,12 @@ export function testimony(
     ...(votes === null
       ? {}
       : {
-          votes: { round: roundOf(votes), members: votes.members.decided, founding: votes.genesis.decided },
+          votes: {
+            round: roundOf(votes),
+            members: votes.members.decided,
+            founding: votes.genesis.decided,
+            ...(votes.lost.length === 0 ? {} : { lost: votes.lost }),
+          },
         }),
   };
 }

@@ -164,6 +164,8 @@ export const Hello = z.looseObject({
       round: z.int().min(0),
       members: z.array(MemberRef).nullable(),
       founding: Founding.nullable(),
+      /** Incarnations that an operator has said to it are gone for good; for people only. */
+      lost: z.array(id).optional(),
     })
     .optional(),
   /** A claim id on this node's disk that no read has yet shown to be dead, and the record it was to replace. */

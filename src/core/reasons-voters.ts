@@ -1,6 +1,6 @@
 /** The words of `explain` where the agents agree among themselves: what is missing for a decision, and what resolves it. */
-import type { Refused, VotersWait } from "./genesis-state.ts";
-import type { MemberRef } from "./model.ts";
+import type { VotersWait } from "./genesis-state.ts";
+import { ANOTHER_KEY, type Known, lostVoters, type Told, votesWords } from "./reasons-lost.ts";
 
 /** How the peers are being found where no store lists them. */
 export type Discovery = {
@@ -19,13 +19,16 @@ export type Discovery = {
   readonly blind: readonly string[];
   /** Agents that answer, and are not among the addresses found. */
   readonly unlisted: readonly string[];
+  /** Agents that answer, and whom an operator has said to them is gone for good. */
+  readonly told: readonly Told[];
 };
 
 /** Why a node without a store waits. */
 export function votersWait(
-  { key, nodeId, expect }: { readonly key: string; readonly nodeId: string; readonly expect: number },
+  known: Known,
   wait: VotersWait,
 ): { readonly code: string; readonly summary: string; readonly unblock: readonly string[] } {
+  const { nodeId, expect } = known.rules;
   switch (wait.on) {
     case "duplicate_node_id":
       return {
@@ -59,13 +62,9 @@ export function votersWait(
         ],
       };
     case "votes":
-      return {
-        code: "votes",
-        summary: `All voters are there, but not all give their vote: ${listed([...wait.silent.map((m) => `${m.id} does not answer`), ...wait.refused.map(refusedText)])}.`,
-        unblock: ["Nothing to do while they come to an agreement; the agent tries again by itself."],
-      };
+      return { code: "votes", ...votesWords(known, wait) };
     case "lost_voters":
-      return { code: "lost_voters", ...lostVoters(key, wait) };
+      return { code: "lost_voters", ...lostVoters(known, wait) };
     case "founders":
       return {
         code: "founders",
@@ -81,26 +80,12 @@ export function votersWait(
         summary: `${wait.owner.id} creates the cluster (genesis ${wait.genesisId}); this node joins once it has opened.`,
         unblock: [
           `Nothing to do while ${wait.owner.id} runs.`,
-          `If ${wait.owner.id} lost its disk before it opened: start all nodes with another -disco-key.`,
+          `If ${wait.owner.id} lost its disk before it opened: ${ANOTHER_KEY}`,
         ],
       };
     default:
       return wait satisfies never;
   }
-}
-
-function lostVoters(key: string, { missing, of }: Extract<VotersWait, { on: "lost_voters" }>) {
-  const isOne = missing.length === 1;
-  return {
-    summary: `A set of founders may have been decided (${listed(of.map((m) => m.id))}), and ${listed(missing.map(named))} of it ${isOne ? "does" : "do"} not vote.`,
-    unblock: [
-      `Start ${listed(missing.map((m) => m.id))} again with ${isOne ? "its" : "their"} -data-dir.`,
-      ...missing.map(
-        (m) =>
-          `If ${m.id} is gone for good: run \`rollcall genesis assume-lost ${m.incarnation} -disco-key ${key} -confirm ${key}\` beside every other one of them.`,
-      ),
-    ],
-  };
 }
 
 /** Why the peers are not found, or do not answer, most telling first. */
@@ -154,26 +139,6 @@ function silentText(address: string, problem: string): string {
   return /not a rollcall agent|not as a rollcall agent/.test(problem)
     ? `${text}. Give the agents' addresses (port 4100 by default), not the databases'.`
     : `No agent answers: ${text}.`;
-}
-
-function refusedText({ id, why }: Refused): string {
-  const texts: Record<Refused["why"], string> = {
-    promised: "has promised its vote in a newer round",
-    decided: "knows a decision",
-    marker: "belongs to a cluster",
-    used: "has data in its database",
-    non_voter: "is no voter",
-    not_listed: "has begun anew",
-    other_key: "belongs to another key",
-    other_expect: "has another -bootstrap-expect",
-    assumed_lost: "was told that one of them is gone for good",
-    other_members: "knows other founders",
-  };
-  return `${id} ${texts[why]}`;
-}
-
-function named({ id, incarnation }: MemberRef): string {
-  return `${id} (incarnation ${incarnation})`;
 }
 
 function listed(texts: readonly string[]): string {

@@ -3,8 +3,9 @@
  * missing, and what resolves it.
  */
 import type { Refusal, Rules, Settled, State, Wait } from "./genesis-state.ts";
-import { notCountedText } from "./not-counted.ts";
 import { foreignData, foreignLeader, membersGone } from "./reasons-adoption.ts";
+import { turnText, votersWords } from "./reasons-count.ts";
+import { ruledOutHints } from "./reasons-lost.ts";
 import { type Discovery, discoveryHints, settledHints, votersWait } from "./reasons-voters.ts";
 
 type Unregistered = { readonly problem: string; readonly hint: string | null };
@@ -125,13 +126,15 @@ function takenReason({ nodeId }: Rules, { by, alive }: { by: string; alive: bool
 }
 
 function waitReason(facts: Facts, wait: Wait): Reason {
-  const { rules, overdue, registrationProblem, discovery } = facts;
+  const { rules, state, overdue, registrationProblem, discovery } = facts;
   const late = overdue ? " This takes longer than -bootstrap-expect-timeout." : "";
   const of = (code: string, summary: string, ...unblock: string[]): Reason => ({
     code,
     summary: summary + late,
     unblock,
   });
+  const told = discovery?.told ?? [];
+  const ruled = discovery === null ? [] : ruledOutHints({ rules, state, told });
   switch (wait.on) {
     case "store":
       if (wait.of === "database") return directoryReason(wait.problem);
@@ -157,9 +160,11 @@ function waitReason(facts: Facts, wait: Wait): Reason {
       return heldBy(wait, of);
     case "expect_mismatch":
       return expectMismatch(rules, wait.recordExpect, of);
-    case "voters":
+    case "voters": {
       if (registrationProblem !== null) return cannotRegister(rules, registrationProblem, of);
-      return votersReason(facts, of);
+      const { code, summary, unblock } = votersWords(facts, ruled);
+      return of(code, summary, ...unblock);
+    }
     case "claimant":
       return of(
         "claimant",
@@ -167,11 +172,7 @@ function waitReason(facts: Facts, wait: Wait): Reason {
         `Nothing to do while ${wait.claimant} can reach the store.`,
       );
     case "turn":
-      return of(
-        "turn",
-        "All voters are there; one before this node in the order creates the cluster.",
-        "Nothing to do: if it does not claim within a second, this node will.",
-      );
+      return of("turn", ...turnText(facts, ruled));
     case "others":
       return others(rules, discovery, of);
     case "claimer":
@@ -181,7 +182,7 @@ function waitReason(facts: Facts, wait: Wait): Reason {
         `Nothing to do: it seals, or once it has been silent for 15 s another voter takes over.`,
       );
     default: {
-      const { code, summary, unblock } = votersWait(rules, wait);
+      const { code, summary, unblock } = votersWait({ rules, state, told }, wait);
       // Whoever is waited for may be out of reach.
       return of(
         code,
@@ -247,32 +248,6 @@ function cannotRegister({ key, nodeId }: Rules, { problem, hint }: Unregistered,
     `This node cannot register: ${problem}. Who is not in the members directory is neither counted nor joins.`,
     hint ??
       `Let the agent write ${key}/members/${nodeId}, leased: look at the store's permissions. It tries again by itself.`,
-  );
-}
-
-function votersReason({ rules, state, loopbackAmongOthers, discovery }: Facts, of: Make): Reason {
-  const { expect, nodeId } = rules;
-  const { tally } = state;
-  const counted = tally?.counted ?? [];
-  const names = counted.map((m) => (m.id === nodeId ? `${m.id} (this node)` : m.id)).join(", ");
-  const notCounted = tally?.notCounted ?? [];
-  if (discovery !== null && notCounted.some((n) => n.id === nodeId && n.why === "duplicate_node_id"))
-    return of(
-      "duplicate_node_id",
-      `Another live agent uses the node id ${nodeId}; neither is counted.`,
-      "Give one of the two another -node-id (and its own -data-dir).",
-    );
-  const others = notCounted.map((n) => `${n.id} ${notCountedText(n)}`);
-  const missing = expect - counted.length;
-  return of(
-    "voters",
-    `${counted.length} of ${expect} voters are there${names === "" ? "" : `: ${names}`}. ${missing} more must ${discovery === null ? "register and answer" : "be found and answer"}.`,
-    ...(discovery === null ? [] : discoveryHints(discovery)),
-    ...new Set(others.map((text) => `Not counted: ${text}.`)),
-    ...(loopbackAmongOthers
-      ? ["This agent advertises a loopback address, which others cannot reach: give -http-adv-addr."]
-      : []),
-    `Start ${missing} more voter${missing === 1 ? "" : "s"} with this -disco-key and -bootstrap-expect ${expect}, reachable at their -http-adv-addr.`,
   );
 }
 

@@ -373,7 +373,12 @@ describe("a settled node", () => {
     const discovery = {
       ...{ mode: "file", found: ["10.0.0.1:4100"], foundSelf: true, ownAddress: "10.0.0.1:4100" },
       problems: [{ code: "file", text: "look for agents in /a: ENOENT" }],
-      ...{ silent: [{ address: "10.0.0.2:4100", problem: "connection refused" }], blind: [], unlisted: [] },
+      ...{
+        silent: [{ address: "10.0.0.2:4100", problem: "connection refused" }],
+        blind: [],
+        unlisted: [],
+        told: [],
+      },
     };
     const settled: Settled = { kind: "join", record: sealed };
     const said = explained({ state: { settled, phase: { at: "open" } }, facts: { discovery } });

@@ -113,6 +113,31 @@ describe("voters without a store", () => {
     expect(members.map((m) => m.incarnation)).not.toContain(lost);
   }, 60_000);
 
+  it("name who was told and who has yet to be, also when the one that was said to be gone comes back", async () => {
+    const key = freshKey();
+    const { a, b, c } = await undecided(key);
+    const lost = identityOf(c).incarnation;
+    await Promise.all([a.restart(), b.restart()]);
+    await Promise.all([a, b].map((agent) => agent.waitsFor("voters")));
+    expect((await assume(a, key, lost, "-confirm", key)).code).toBe(0);
+    const command = (beside: string) =>
+      `Run \`rollcall genesis assume-lost ${lost} -disco-key ${key} -confirm ${key}\` beside ${beside}.`;
+    const says = (agent: Agent, text: string) =>
+      until(async () => (await agent.explain()).unblock.join("\n").includes(text), {
+        deadlineMs: 10_000,
+        what: `${agent.id} to say ${text}`,
+      });
+    await says(a, command("b"));
+    await says(b, command("b (this node)"));
+    await c.restart();
+    for (const agent of [a, b, c]) await says(agent, "c runs all the same: stop it, move its -data-dir away");
+    await says(c, "c (this node) was said to be gone for good beside a;");
+    expect((await a.explain()).unblock.join()).not.toContain("Start c again");
+    await c.restart({ wipe: true });
+    expect((await assume(b, key, lost, "-confirm", key)).code).toBe(0);
+    await oneGenesis([a, b, c]);
+  }, 60_000);
+
   it("do not take the operator's word for what may not be said any more, or is not meant", async () => {
     const key = freshKey();
     const { a, b, c, lost } = await lostVoter(key);
