@@ -99,7 +99,13 @@ export type Doubt = "silent" | "not_listed" | "other_cluster" | null;
 /** Why a node does not open its database, or what is wrong under an open one. */
 export type Refusal =
   | { readonly code: "foreign_data"; readonly doubt: Doubt }
-  | { readonly code: "genesis_conflict"; readonly with: string; readonly where: string }
+  | {
+      readonly code: "genesis_conflict";
+      readonly with: string;
+      readonly where: string;
+      /** Where this node has no marker: two others have each another one, or it was told that its founders are gone. */
+      readonly why?: "two_others" | "given_up";
+    }
   | { readonly code: "reborn"; readonly birth: number }
   | { readonly code: "park_failed"; readonly problem: string; readonly commands: readonly string[] };
 

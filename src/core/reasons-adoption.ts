@@ -1,6 +1,6 @@
 /** The words of `explain` for clusters that were there before: made by a database itself, adopted, or dead. */
 import { leaderId } from "./genesis-adoption.ts";
-import type { Doubt, Gone, Rules, State, Wait } from "./genesis-state.ts";
+import type { Doubt, Gone, Refusal, Rules, State, Wait } from "./genesis-state.ts";
 
 /** What is the matter, and then what resolves it, most likely first. */
 type Text = [summary: string, ...unblock: string[]];
@@ -52,11 +52,56 @@ function quote(word: string): string {
   return /^[\w.:@%+=,/-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Why this node's data keep it closed. */
+type Conflict = Extract<Refusal, { code: "genesis_conflict" }>;
+
+const BEGIN_ANEW = "move its -data-dir and its database's directory away, start it again";
+
+/** Two clusters were made under one key. */
+export function genesisConflict(
+  { key }: Rules,
+  { kept }: State,
+  { why, where, with: theirs }: Conflict,
+  hasStore: boolean,
+): { summary: string; unblock: string[] } {
+  const decide = "Decide which one stays.";
+  switch (why) {
+    case "two_others":
+      return {
+        summary: `Two clusters were made under ${key}: ${where} belong to ${theirs}. This node belongs to neither, and joins none.`,
+        unblock: [
+          decide,
+          `Stop each node of the other one, ${BEGIN_ANEW}: it joins the one that stays, and so does this node.`,
+        ],
+      };
+    case "given_up":
+      return {
+        summary: `${where} belongs to genesis ${theirs}, with founders that this node was told are gone for good: those that are left may have made another cluster under ${key}. This node joins neither.`,
+        unblock: [
+          decide,
+          `If that of ${where} stays: stop this node, ${BEGIN_ANEW}.`,
+          `If not: stop ${where}, ${BEGIN_ANEW}.`,
+        ],
+      };
+    default:
+      return {
+        summary: `This node belongs to genesis ${kept.marker?.genesis_id ?? ""}, but ${where} says ${theirs}: two clusters were made under ${key}.`,
+        unblock: [
+          decide,
+          `To give this node to the other: stop it, ${BEGIN_ANEW}.`,
+          hasStore
+            ? "To keep both: see `rollcall genesis show`, and give the nodes of the one that the record does not name a -disco-key of their own, each with a new -data-dir; `rollcall genesis adopt` brings them in there."
+            : `To keep this one: do so with ${where} and every other node of its cluster.`,
+        ],
+      };
+  }
+}
+
+/** Why this node's data keep it closed. Only a store has the record that a running cluster is brought in by. */
 export function foreignData(
   { key, nodeId }: Rules,
   { seen }: State,
   doubt: Doubt,
+  hasStore: boolean,
 ): { summary: string; unblock: string[] } {
   const mayAdopt = !seen || seen.record.state === "unborn";
   const why = {
@@ -69,6 +114,9 @@ export function foreignData(
     not_listed: "If the database has another id for this node: give that as -node-id, with a new -data-dir.",
     other_cluster: "If both clusters are to stay: give this one a -disco-key of its own.",
   };
+  const running = hasStore
+    ? `If this is a node of a running cluster: run \`rollcall genesis adopt -disco-key ${key} -confirm ${key}\` with this agent's flags, once.`
+    : "If this is a node of a running cluster: start its agents with -disco-mode consul-kv, etcd-kv or disco, where `rollcall genesis adopt` brings it in; without a store nothing does.";
   return {
     summary:
       doubt === null
@@ -76,11 +124,7 @@ export function foreignData(
         : `A running cluster was adopted under ${key}, and this node's directory has data, ${why[doubt]}.`,
     unblock: [
       ...(doubt === null ? [] : [resolves[doubt]]),
-      ...(mayAdopt
-        ? [
-            `If this is a node of a running cluster: run \`rollcall genesis adopt -disco-key ${key} -confirm ${key}\` with this agent's flags, once.`,
-          ]
-        : []),
+      ...(mayAdopt ? [running] : []),
       "If the data may go: stop the agent, move the directory away, start again.",
       "If this is a node that lost only rollcall's files: put its -data-dir back.",
     ],

@@ -3,7 +3,7 @@
  * missing, and what resolves it.
  */
 import type { Refusal, Rules, Settled, State, Wait } from "./genesis-state.ts";
-import { foreignData, foreignLeader, membersGone } from "./reasons-adoption.ts";
+import { foreignData, foreignLeader, genesisConflict, membersGone } from "./reasons-adoption.ts";
 import { turnText, votersWords } from "./reasons-count.ts";
 import { ruledOutHints } from "./reasons-lost.ts";
 import { type Discovery, discoveryHints, settledHints, votersWait } from "./reasons-voters.ts";
@@ -251,21 +251,13 @@ function cannotRegister({ key, nodeId }: Rules, { problem, hint }: Unregistered,
   );
 }
 
-function refusalReason({ rules, state }: Facts, refusal: Refusal): Reason {
+function refusalReason({ rules, state, discovery }: Facts, refusal: Refusal): Reason {
   const mine = state.kept.marker?.genesis_id ?? "";
   switch (refusal.code) {
     case "foreign_data":
-      return { code: "foreign_data", ...foreignData(rules, state, refusal.doubt) };
+      return { code: "foreign_data", ...foreignData(rules, state, refusal.doubt, discovery === null) };
     case "genesis_conflict":
-      return {
-        code: "genesis_conflict",
-        summary: `This node belongs to genesis ${mine}, but ${refusal.where} says ${refusal.with}: two clusters were made under ${rules.key}.`,
-        unblock: [
-          "Decide which one stays.",
-          `To give this node to the other: stop it, move its -data-dir and its database's directory away, start again.`,
-          `To keep this one: see \`rollcall genesis show\`, and give the other cluster a -disco-key of its own.`,
-        ],
-      };
+      return { code: "genesis_conflict", ...genesisConflict(rules, state, refusal, discovery === null) };
     case "reborn":
       return {
         code: "reborn",

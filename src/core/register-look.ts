@@ -32,6 +32,7 @@ export function onHeard(rules: Rules, state: State, heard: Heard, fresh: string)
   if (held && other)
     return refuse(state, {
       code: "genesis_conflict",
+      why: "two_others",
       with: `${held.record.genesis_id} and ${other.record.genesis_id}`,
       where: `${held.by.node_id} and ${other.by.node_id}`,
     });
@@ -54,7 +55,12 @@ function join(rules: Rules, state: State, { record, by }: Held, { self, hellos }
   const other = hellos.find((h) => h.node_id === self.id);
   if (other !== undefined) return wait(state, { on: "duplicate_node_id", by: other.agent_addr });
   if (isGivenUp(state, record, hellos))
-    return refuse(state, { code: "genesis_conflict", with: record.genesis_id, where: by.node_id });
+    return refuse(state, {
+      code: "genesis_conflict",
+      why: "given_up",
+      with: record.genesis_id,
+      where: by.node_id,
+    });
   return enter(rules, state, record);
 }
 

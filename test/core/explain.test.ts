@@ -15,6 +15,7 @@ import {
 import type { GenesisRecord, Sealed, Unborn } from "../../src/core/model.ts";
 import { notCountedText } from "../../src/core/not-counted.ts";
 import type { NotCounted } from "../../src/core/quorum.ts";
+import { discoveryOf } from "./discovery.ts";
 
 const rules: Rules = {
   key: "prod/orders",
@@ -266,6 +267,34 @@ describe("a refusal", () => {
     },
   );
 
+  it("of two geneses can be resolved where no store keeps a record, and keeps both where one does", () => {
+    const said = (
+      more: Partial<Refusal & { code: "genesis_conflict" }>,
+      storeless: boolean,
+      mine: boolean,
+    ) => {
+      const refusal: Refusal = { code: "genesis_conflict", with: "g-2", where: "n7", ...more };
+      const given = explained({
+        state: { kept: mine ? holder : kept, phase: { at: "refused", refusal } },
+        facts: storeless ? { discovery: discoveryOf() } : {},
+      });
+      promised(given);
+      return [given.summary, ...given.unblock].join("\n");
+    };
+    const two = said({ why: "two_others", with: "g-2 and g-3", where: "n7 and n8" }, true, false);
+    expect(two).toContain("Two clusters were made under prod/orders: n7 and n8 belong to g-2 and g-3.");
+    const gone = said({ why: "given_up" }, true, false);
+    expect(gone).toMatch(/n7 belongs to genesis g-2.*gone for good/);
+    const mine = said({}, true, true);
+    expect(mine).toContain("This node belongs to genesis g-mine, but n7 says g-2");
+    for (const text of [two, gone, mine]) {
+      expect(text).toContain("move its -data-dir");
+      // Neither the command nor another key with the same directory is taken there.
+      expect(text).not.toMatch(/genesis show|-disco-key|adopt/);
+    }
+    expect(said({}, false, true)).toMatch(/-disco-key of their own.*new -data-dir.*genesis adopt/);
+  });
+
   it("is not hidden by a node id that is taken, or by registering", () => {
     const said = explained({
       state: { phase: { at: "refused", refusal: { code: "foreign_data", doubt: null } } },
@@ -322,6 +351,17 @@ describe("data that rollcall did not make", () => {
   it("may be adopted while no cluster was created, and not afterwards", () => {
     for (const record of [null, unborn]) expect(refused(null, record).unblock[0]).toContain(adopt);
     expect(refused(null, sealed).unblock.join(" ")).not.toContain("adopt");
+  });
+
+  it("are brought in by agents with a store, and by no command without one", () => {
+    const said = explained({
+      state: { phase: { at: "refused", refusal: { code: "foreign_data", doubt: null } }, seen: null },
+      facts: { discovery: discoveryOf() },
+    });
+    promised(said);
+    const text = said.unblock.join("\n");
+    expect(text).not.toContain(adopt);
+    expect(text).toMatch(/consul-kv, etcd-kv or disco.*`rollcall genesis adopt`/);
   });
 
   it.each<[Doubt, string]>([

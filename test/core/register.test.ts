@@ -122,7 +122,9 @@ describe("a node that is not to propose", () => {
     turns(one, 2);
     turns(two, 2);
     const hellos = [one.nodeOf("a").hello(), two.nodeOf("c").hello()];
-    expect(last(apart(["e"]), "e", { hellos })).toBe("e: heard a c → refuse: genesis_conflict");
+    const e = apart(["e"]);
+    expect(last(e, "e", { hellos })).toBe("e: heard a c → refuse: genesis_conflict");
+    expect(e.nodeOf("e").state().phase).toMatchObject({ refusal: { why: "two_others", where: "a and c" } });
   });
 });
 
@@ -210,6 +212,7 @@ describe("a founder that is gone", () => {
     company.nodeOf("a").giveUp("i-b");
     const b = { ...company.nodeOf("b").hello(), marker: held };
     expect(company.run("a", { hellos: [b] }).at(-1)).toBe("a: heard b → refuse: genesis_conflict");
+    expect(company.nodeOf("a").state().phase).toMatchObject({ refusal: { why: "given_up", where: "b" } });
   });
 });
 
