@@ -5,6 +5,7 @@
 import { type Hello, type Member, VERSION } from "../core/model.ts";
 import type { Told } from "../core/reasons-lost.ts";
 import type { Discovery } from "../core/reasons-voters.ts";
+import { takeWord } from "./assume-lost.ts";
 import type { PeerClient } from "./peer-client.ts";
 import { MOST_NAMED } from "./peers.ts";
 import { openRegister } from "./register.ts";
@@ -175,7 +176,8 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
       if (leader !== undefined && peers.claim(from, { leader, genesis: genesis_id })) options.heard();
     },
     vote: register.vote,
-    assumeLost: register.assumeLost,
+    assumeLost: (given, signal) =>
+      takeWord(given, { peers, state: register.state, giveUp: register.assumeLost }, signal),
     tasks: (provider) => [(s) => seeking.run(provider, s), (s) => register.run(s)],
     farewell: async () => {},
     async leave(signal) {

@@ -181,14 +181,7 @@ async function takeLost(c: Context, view: View, caller: Caller): Promise<Respons
     );
   if (view.assumeLost === null)
     return c.json(problem("has_store", "this agent agrees in a store, where no voter can be lost"), 409);
-  if (await view.assumeLost(given.value.incarnation))
-    return c.json({ assumed_lost: given.value.incarnation });
-  return c.json(
-    problem(
-      "may_not_agree",
-      "this node knows the founders, has voted for a genesis, belongs to a cluster, or is the one named",
-      "rollcall explain says what it waits for",
-    ),
-    409,
-  );
+  const word = await view.assumeLost(given.value.incarnation, c.req.raw.signal);
+  if (word.noted) return c.json({ assumed_lost: word.incarnation, known: word.known });
+  return c.json(problem(word.code, word.message, word.hint), word.refused === "input" ? 400 : 409);
 }

@@ -4,6 +4,7 @@ import type { Hello, HelloRequest, Outcome } from "../core/model.ts";
 import type { NodeReport } from "../core/node-report.ts";
 import type { Message, Reply } from "../core/votes.ts";
 import type { Access } from "./access.ts";
+import type { Word } from "./assume-lost.ts";
 
 /** One agent as `/v1/peers` lists it. */
 export type PeerRow = {
@@ -52,8 +53,8 @@ export type View = {
   met(hello: HelloRequest): void;
   /** Answers a message about a decree; null: this agent has a store to agree in. */
   readonly vote: ((message: Message) => Promise<Reply>) | null;
-  /** Says that a voter is gone for good; false: this node may not agree any more. Null: it votes on nothing. */
-  readonly assumeLost: ((incarnation: string) => Promise<boolean>) | null;
+  /** Says that a voter is gone for good. Null: it votes on nothing. */
+  readonly assumeLost: ((incarnation: string, signal: AbortSignal) => Promise<Word>) | null;
   metrics(): string;
   /** Something here failed while it answered. */
   failed(error: unknown): void;

@@ -5,6 +5,7 @@ import type { Provider } from "../core/provider.ts";
 import type { Discovery } from "../core/reasons-voters.ts";
 import type { Message, Reply } from "../core/votes.ts";
 import type { Agreement, AgreementOptions } from "./agreement.ts";
+import type { Word } from "./assume-lost.ts";
 import type { Peers } from "./peers.ts";
 import type { RegistrationState } from "./registration.ts";
 import type { StoreHealth } from "./watch.ts";
@@ -31,8 +32,8 @@ export type Way = {
   met(hello: HelloRequest): void;
   /** Answers a message about a decree, once it is safe on disk; null: this node votes on none. */
   readonly vote: ((message: Message) => Promise<Reply>) | null;
-  /** An operator says that a voter is gone for good. False: this node may not agree any more. Null: it votes on nothing. */
-  readonly assumeLost: ((incarnation: string) => Promise<boolean>) | null;
+  /** An operator says that a voter is gone for good. Null: it votes on nothing. */
+  readonly assumeLost: ((incarnation: string, signal: AbortSignal) => Promise<Word>) | null;
   /** What runs until abort. Throws `usage` where the provider is none for this way. */
   tasks(provider: Provider): readonly ((signal: AbortSignal) => Promise<void>)[];
   /** The last words to the others; null: the node comes back. */

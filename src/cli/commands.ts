@@ -106,7 +106,7 @@ export const COMMANDS: readonly Command[] = [
     name: "genesis assume-lost",
     summary: "without a store: says that a voter is gone for good",
     about:
-      "Only where `rollcall explain` names it: a set of founders may have been decided, and one of them does not vote any more. Asks the running agent, on its own machine only; run it beside every other one of them. Whoever is named must never come back with its -data-dir.",
+      "Only where `rollcall explain` names it: a set of founders may have been decided, and one of them does not vote any more. Asks the running agent, on its own machine only; run it beside every other one of them. Whoever is named must never come back with its -data-dir; who still answers is not taken.",
     examples: [
       "rollcall genesis assume-lost 6cef7de5-f515-4917-aeb9-f53f5b262096 -disco-key=prod/orders -confirm=prod/orders",
     ],

@@ -1,4 +1,5 @@
 /** Voters that are too many, or gone for good while a set of founders may be decided: what the operator is told, and may do. */
+import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Agent } from "../support/agents.ts";
 import { rollcall } from "../support/commands.ts";
@@ -133,6 +134,9 @@ describe("voters without a store", () => {
     for (const agent of [a, b, c]) await says(agent, "c runs all the same: stop it, move its -data-dir away");
     await says(c, "c (this node) was said to be gone for good beside a;");
     expect((await a.explain()).unblock.join()).not.toContain("Start c again");
+    const still = await assume(b, key, lost, "-confirm", key);
+    expect([still.code, still.out]).toEqual([1, ""]);
+    expect(still.err).toContain("and is that very incarnation; stop it for good first");
     await c.restart({ wipe: true });
     expect((await assume(b, key, lost, "-confirm", key)).code).toBe(0);
     await oneGenesis([a, b, c]);
@@ -150,13 +154,16 @@ describe("voters without a store", () => {
     };
     await refused(a, 2, /-incarnation: is required/, "-confirm", key);
     await refused(a, 2, /-confirm: /, lost);
+    await refused(a, 2, /"c" is no incarnation; in full it is [0-9a-f-]{36} \(c\)/, "c", "-confirm", key);
+    await refused(a, 2, new RegExp(`in full it is ${lost} \\(c\\)`), lost.slice(0, 8), "-confirm", key);
     await refused(a, 2, /-confirm: is not the key/, lost, "-confirm", "another");
     const own = identityOf(a).incarnation;
     await refused(a, 1, /is the one named/, own, "-confirm", key);
     expect(identityOf(a).votes?.lost).toEqual([]);
     for (const agent of [a, b]) expect((await assume(agent, key, lost, "-confirm", key)).code).toBe(0);
     await oneGenesis([a, b, c]);
-    await refused(b, 1, /belongs to a cluster/, identityOf(c).incarnation, "-confirm", key);
+    await refused(b, 1, /and is that very incarnation/, identityOf(c).incarnation, "-confirm", key);
+    await refused(b, 1, /belongs to a cluster/, randomUUID(), "-confirm", key);
   }, 60_000);
 
   it("end promptly with 0 on SIGTERM, whatever they wait for", async () => {
