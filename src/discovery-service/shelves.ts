@@ -26,9 +26,9 @@ export type Limits = {
   readonly waiters: number;
 };
 
-/** Bounds for one small machine. An id's whole view stays below 8 MiB of JSON, however much it must escape. */
+/** Bounds for one small machine, and as many ids as `POST /` gives. An id's whole view stays below 8 MiB of JSON, however much it must escape. */
 export const DEFAULT_LIMITS: Limits = {
-  ids: 1_000,
+  ids: 10_000,
   registersPerId: 64,
   membersPerId: 1_000,
   valueBytes: 64 * 1024,
@@ -77,7 +77,8 @@ export function createShelves(store: string, limits: Limits, keep: Keep): Shelve
 
     room(id, more) {
       const shelf = shelves.get(id);
-      if (shelf === undefined && shelves.size >= limits.ids) throw full(`${limits.ids} ids`);
+      if (shelf === undefined && shelves.size >= limits.ids)
+        throw full(`${limits.ids} ids with registers or members`);
       if ((shelf?.bytes ?? 0) + more > limits.bytesPerId) throw full(`${limits.bytesPerId} bytes in one id`);
       if (bytes + more > limits.bytes) throw full(`${limits.bytes} bytes`);
       return shelf ?? { changed: 0, bytes: 0, registers: new Map(), members: new Map() };
@@ -135,6 +136,6 @@ export function checkSize(value: string, limits: Limits): void {
 /** The error of a bound that was met. */
 export function full(bound: string): RollcallError {
   return new RollcallError("store_full", `the store is full: it takes ${bound}`, {
-    hint: "remove what is no longer used, or use another Discovery Service",
+    hint: "remove the registers of ids that are no longer used, or use another Discovery Service",
   });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { inMemory } from "../../src/discovery-service/durable.ts";
 import { createApp } from "../../src/discovery-service/http.ts";
+import { LIST_LIMITS } from "../../src/discovery-service/lists.ts";
 import {
   createRegisters,
   DEFAULT_LIMITS,
@@ -314,10 +315,26 @@ describe("every path", () => {
     expect((await send("PUT /a/registers/genesis", { headers: create, body })).status).toBe(201);
   });
 
-  it("answers 507 when the store is full", async () => {
-    const { send } = make({ limits: { ids: 0 } });
-    const answer = await send("PUT /a/registers/genesis", { headers: create, body: "x" });
-    expect([answer.status, errorOf(answer.body)]).toEqual([507, "store_full"]);
+  it("answers 507 when the store is full, and takes more once the registers of an id were removed", async () => {
+    const { send, registers } = make({ limits: { ids: 1 } });
+    const made = await send("PUT /a/registers/genesis", { headers: create, body: "x" });
+    const full = await send("PUT /b/registers/genesis", { headers: create, body: "x" });
+    expect([full.status, JSON.parse(full.body).error]).toEqual([
+      507,
+      {
+        code: "store_full",
+        message: "the store is full: it takes 1 ids with registers or members",
+        hint: "remove the registers of ids that are no longer used, or use another Discovery Service",
+      },
+    ]);
+    const headers = { "if-match": String(made.headers.get("etag")) };
+    expect((await send("DELETE /a/registers/genesis", { headers })).status).toBe(204);
+    expect((await send("PUT /b/registers/genesis", { headers: create, body: "x" })).status).toBe(201);
+    expect(registers.size().ids).toBe(1);
+  });
+
+  it("has room for agents under every id that was made", () => {
+    expect(DEFAULT_LIMITS.ids).toBeGreaterThanOrEqual(LIST_LIMITS.ids);
   });
 
   it.each([new TypeError("the inside of it"), new RollcallError("file", "the inside of it")])(
