@@ -9,6 +9,7 @@ export type Operations = Contents & {
   readonly counts: ReadonlyMap<number, number>;
   readonly stopping: () => boolean;
   readonly version?: string;
+  readonly base?: string;
 };
 
 /** Adds the paths. They come before ids, none of which can be asked for by these names. */
@@ -19,7 +20,7 @@ export function addOperations(app: Hono, operations: Operations): void {
     if (operations.stopping()) return c.text("stopping", 503);
     return operations.writable() ? c.text("ok") : c.text("store", 503);
   });
-  app.get("/openapi.json", (c) => c.json(openapi(operations.version ?? "")));
+  app.get("/openapi.json", (c) => c.json(openapi(operations.version ?? "", operations.base ?? "")));
   app.get("/metrics", (c) =>
     c.body(metricsPage(metricsOf(operations)), 200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
