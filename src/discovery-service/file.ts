@@ -69,13 +69,11 @@ function makeTables(database: DatabaseSync): void {
   if (there === undefined) database.exec(`begin immediate; ${TABLES} commit`);
   const { version } = database.prepare("select version from discovery_version").get() ?? {};
   if (version === VERSION) return;
-  throw new RollcallError(
-    "store_version",
-    `its tables have version ${version}, and this rollcall knows ${VERSION}`,
-    {
-      hint: "use a newer rollcall, or another file",
-    },
-  );
+  const said =
+    version === undefined
+      ? "it does not say which version its tables have"
+      : `its tables have version ${version}, and this rollcall knows ${VERSION}`;
+  throw new RollcallError("store_version", said, { hint: "use a newer rollcall, or another file" });
 }
 
 function fileOf(database: DatabaseSync, changed: () => void): File {

@@ -45,6 +45,7 @@ export function surelyFailed(error: unknown): boolean {
 export function problemOf(error: unknown): string {
   const result = resultOf(error);
   if (result === CORRUPT || result === NOT_A_DATABASE) return `the file is damaged (${reason(error)})`;
+  if (codeIn(error) === NO_LOCK) return "it cannot be written (no lock is to be had on it)";
   if (result === READ_ONLY || result === CANNOT_OPEN) return `it cannot be written (${reason(error)})`;
   return reason(error);
 }
@@ -52,10 +53,18 @@ export function problemOf(error: unknown): string {
 // Primary result codes: https://www.sqlite.org/rescode.html
 const [BUSY, READ_ONLY, CORRUPT, FULL, CANNOT_OPEN, NOT_A_DATABASE] = [5, 8, 11, 13, 14, 26];
 
+/** An extended one: so says a file that may only be read, before anything is written to it. */
+const NO_LOCK = 3_850;
+
 /** The primary result code, or null where the error is not SQLite's. */
 function resultOf(error: unknown): number | null {
+  const code = codeIn(error);
+  return code === null ? null : code & 0xff;
+}
+
+function codeIn(error: unknown): number | null {
   if (typeof error !== "object" || error === null || !("errcode" in error)) return null;
-  return typeof error.errcode === "number" ? error.errcode & 0xff : null;
+  return typeof error.errcode === "number" ? error.errcode : null;
 }
 
 /**

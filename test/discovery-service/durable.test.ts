@@ -268,4 +268,16 @@ describe("a file", () => {
       message: `open the store sqlite:${path}: its tables have version 7, and this rollcall knows 1`,
     });
   });
+
+  it("is refused when it does not say which version its tables have", async () => {
+    const path = freshPath();
+    (await openAt(path)).close();
+    const database = new DatabaseSync(path);
+    database.exec("delete from discovery_version");
+    database.close();
+    await expect(openAt(path)).rejects.toMatchObject({
+      code: "store_version",
+      message: `open the store sqlite:${path}: it does not say which version its tables have`,
+    });
+  });
 });
