@@ -80,8 +80,10 @@ function commandOf(words: readonly string[]): CommandName {
       known.startsWith(`${words[0]} `),
     );
     const given = words.length > 1 ? `unknown command ${quoted(name)}` : "which one";
+    const alone =
+      findCommand(words[0] ?? "") === null ? "" : `, or ${words[0]} itself, which takes flags only`;
     throw usageError(
-      `${words[0]}: ${given}; one of ${inside.join(", ")}${didYouMean(nearest(name, inside))}`,
+      `${words[0]}: ${given}; one of ${inside.join(", ")}${alone}${didYouMean(nearest(name, inside))}`,
     );
   }
   const near = didYouMean(nearest(words[0] ?? "", topLevel()));

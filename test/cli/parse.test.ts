@@ -17,6 +17,14 @@ const refused: readonly (readonly [string, string])[] = [
     "genesis ini",
     'genesis: unknown command "genesis ini"; one of genesis show, genesis init, genesis adopt, genesis restore, genesis rebirth, genesis assume-lost (did you mean genesis init?)',
   ],
+  [
+    "discovery foo",
+    'discovery: unknown command "discovery foo"; one of discovery accept, or discovery itself, which takes flags only',
+  ],
+  [
+    "discovery acept",
+    'discovery: unknown command "discovery acept"; one of discovery accept, or discovery itself',
+  ],
   ["help agnet", 'unknown command "agnet" (did you mean agent?)'],
   ["agent -disco-mod=dns", "-disco-mod: unknown flag (did you mean -disco-mode?)"],
   ["agent --mode dns", "-mode: unknown flag (did you mean -disco-mode?)"],
