@@ -149,6 +149,7 @@ function addMembers(app: Hono, { registers, leased, seats }: Membership, { clock
 /** Views carry the index in the header only: two bodies are equal when nothing in them changed. */
 function addViews(app: Hono, registers: Registers, holds: Holds): void {
   async function viewOf(c: Context) {
+    wire.checkQuery(c, HELD);
     const id = idFromPath(c.req.param("id") ?? "");
     await holds.until(id, wire.waitOf(c), c.req.raw.signal);
     const view = registers.view(id);
@@ -175,11 +176,15 @@ function withoutPaths(error: RollcallError): RollcallError {
   return error;
 }
 
+const HELD = ["wait", "index"];
+
 function registerOf(c: Context): { id: string; name: string } {
+  wire.checkQuery(c, ["GET", "HEAD"].includes(c.req.method) ? HELD : []);
   return { id: idFromPath(c.req.param("id") ?? ""), name: c.req.param("name") ?? "" };
 }
 
 function memberOf(c: Context): { id: string; nodeId: string } {
+  wire.checkQuery(c, c.req.method === "PUT" ? ["ttl"] : []);
   return { id: idFromPath(c.req.param("id") ?? ""), nodeId: c.req.param("node") ?? "" };
 }
 

@@ -16,6 +16,7 @@ const TTL_MS = { least: 1_000, most: 600_000, unsaid: 10_000 };
 const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   bad_name: 400,
   bad_duration: 400,
+  bad_query: 400,
   bad_precondition: 400,
   bad_json: 400,
   bad_lease: 400,
@@ -54,6 +55,15 @@ export function refuse(c: Context, error: RollcallError, more: Record<string, un
   if (/^\/[^/]*$/.test(c.req.path))
     return c.json({ error: hint === null ? message : `${message}; ${hint}` }, STATUS[code] ?? 500);
   return c.json({ error: { code, message, hint }, ...more }, STATUS[code] ?? 500);
+}
+
+/** Throws `bad_query` for what is not among the `known` keys of the query: it would be ignored, and its sender not know. */
+export function checkQuery(c: Context, known: readonly string[]): void {
+  const other = Object.keys(c.req.query()).find((key) => !known.includes(key));
+  if (other === undefined) return;
+  throw new RollcallError("bad_query", `there is no ${other}`, {
+    hint: `this path takes ${known.length === 0 ? "no query" : known.join(", ")}`,
+  });
 }
 
 /** `?wait=30s&index=…`; no `wait` is none, and without an index nothing is held. Throws `bad_duration`. */

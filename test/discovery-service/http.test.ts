@@ -315,6 +315,21 @@ describe("every path", () => {
     expect((await send("PUT /a/registers/genesis", { headers: create, body })).status).toBe(201);
   });
 
+  it.each([
+    ["PUT /a/members/n1?tll=60s", "there is no tll", "this path takes ttl"],
+    ["GET /a/view?wiat=1s", "there is no wiat", "this path takes wait, index"],
+    ["HEAD /a/members?ttl=1s", "there is no ttl", "this path takes wait, index"],
+    ["POST /a/members/n1/renew?ttl=60s", "there is no ttl", "this path takes no query"],
+    ["PUT /a/registers/genesis?wait=1s", "there is no wait", "this path takes no query"],
+  ])("refuses %s, and changes nothing", async (line, message, hint) => {
+    const { send, registers } = make();
+    const headers = { ...create, "rollcall-lease": "l" };
+    const answer = await send(line, { headers, ...(line.startsWith("PUT") ? { body: n1 } : {}) });
+    expect([answer.status, registers.size().ids]).toEqual([400, 0]);
+    if (answer.body !== "")
+      expect(JSON.parse(answer.body).error).toEqual({ code: "bad_query", message, hint });
+  });
+
   it("answers 507 when the store is full, and takes more once the registers of an id were removed", async () => {
     const { send, registers } = make({ limits: { ids: 1 } });
     const made = await send("PUT /a/registers/genesis", { headers: create, body: "x" });
