@@ -153,6 +153,7 @@ describe("an agent's configuration", () => {
     ["-join=self -bootstrap-expect=1", [], 1],
     ["-join=10.0.0.1,node2:4200,[::1] -bootstrap-expect=3", ["10.0.0.1", "node2:4200", "[::1]"], 3],
     ["-join=a,b -non-voter", ["a", "b"], 1],
+    ["-join=n1.example.com.,n2.:4100 -non-voter", ["n1.example.com.", "n2.:4100"], 1],
   ] as const)("takes %s as agents that are given", async (flags, addresses, expect_) => {
     const { disco, bootstrapExpect } = await configOf(flags);
     expect(disco).toEqual({ mode: "static", key: "rollcall", provider: { addresses } });
@@ -178,6 +179,7 @@ describe("an agent's configuration", () => {
     ["-disco-mode=file", `-bootstrap-expect: ${NO_STORE}`],
     ["-disco-mode=http", `-bootstrap-expect: ${NO_STORE}`],
     ["-join=self -bootstrap-expect=3", "-bootstrap-expect: 3 does not go with -join=self"],
+    ["-join=self -non-voter", "-non-voter: does not go with -join=self, which is this node alone"],
     ["-join=self -genesis=strict", "-genesis: strict does not go with -join: no store keeps the record"],
     [
       "-disco-mode=dns -bootstrap-expect=3 -genesis=strict",

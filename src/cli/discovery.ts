@@ -42,6 +42,10 @@ function isAlone(list: string | null): boolean {
 export function expected(s: Settings, mode: ProviderMode): number {
   const expect = s.bootstrap_expect;
   if (isAlone(s.join)) {
+    if (s.non_voter)
+      throw usageError(
+        "-non-voter: does not go with -join=self, which is this node alone: nobody else votes",
+      );
     if (expect === null || expect === 1) return 1;
     throw usageError(`-bootstrap-expect: ${expect} does not go with -join=self, which is this node alone`);
   }

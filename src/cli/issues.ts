@@ -20,7 +20,10 @@ function linesOf(schema: z.core.$ZodType, issue: z.core.$ZodIssue): readonly str
       (key) => `${name([...issue.path, key])}: unknown key${didYouMean(nearest(key, known))}`,
     );
   }
-  const message = issue.message
+  // The key's own schema says what is wrong with it.
+  const told = issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+  const message = told
+    .replace(/^Invalid input: .*received undefined$/, "is required")
     .replace(/^Invalid (?:input|option): /, "")
     .replace(/^expected /, "must be ")
     .replace(/, received /, ", not ");

@@ -151,6 +151,10 @@ function strayWord(command: CommandName, before: GivenFlag | undefined): Error {
   if (before.flag.kind === "bool") {
     return usageError(`${before.where}: takes its value after =, as in ${before.where}=false`);
   }
+  if (before.flag === argumentOf(command))
+    return usageError(
+      `${command}: takes one ${before.flag.word}, and then only flags; is something not quoted?`,
+    );
   return usageError(
     `${command}: what follows the value of ${before.where} is no flag; is something not quoted?`,
   );

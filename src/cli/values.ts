@@ -45,6 +45,8 @@ function fromText(flag: Flag, text: string): Converted {
     case "duration":
       return duration(flag, text);
     case "enum":
+      if (flag.name === "disco-mode" && text === "static")
+        return no("is what -join makes; give the agents with -join instead");
       return flag.values?.includes(text) === true
         ? yes(text)
         : no(`must be ${either(flag.values ?? [])}${didYouMean(nearest(text, flag.values ?? []))}`);
@@ -64,6 +66,7 @@ function fromFile(flag: Flag, value: unknown): Converted {
   if (flag.kind === "bool" && typeof value === "boolean") return yes(value);
   if (flag.kind === "int" && typeof value === "number") return inRange(flag, value, String);
   if (flag.kind === "list" && Array.isArray(value)) return list(value);
+  if (flag.name === "join" && Array.isArray(value)) return no('must be one string, as in "n1,n2"');
   if (typeof value === "number" || typeof value === "boolean") {
     return no(flag.kind === "duration" ? "must have a unit, as in 120s" : "must be in quotes");
   }
@@ -79,8 +82,14 @@ function usualPort({ name, default: usual }: Flag): number {
 function duration(flag: Flag, text: string): Converted {
   const ms = parseDuration(text);
   if (ms !== null) return inRange(flag, ms, formatDuration);
-  const example = /^\d+$/.test(text) ? `; write ${text}s` : ", as in 120s or 1h30m";
-  return no(`must be a duration${example}`);
+  const [least, most] = flag.range ?? [0, Number.MAX_SAFE_INTEGER];
+  const meant = ["s", "m", "h"]
+    .map((unit) => `${text}${unit}`)
+    .find((one) => {
+      const read = parseDuration(one);
+      return read !== null && read >= least && read <= most;
+    });
+  return no(`must be a duration${meant === undefined ? ", as in 120s or 1h30m" : `; write ${meant}`}`);
 }
 
 function inRange(flag: Flag, value: number, format: (value: number) => string): Converted {

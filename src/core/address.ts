@@ -68,10 +68,12 @@ function parseHost(host: string, bracketed: boolean): HostParsed {
     return { ok: true, value: canonical.slice(1, -1) };
   }
   if (host === "") return bad("has no host; write 0.0.0.0 for every interface");
-  if (host.length > 253 || !host.split(".").every((label) => /^[a-z0-9_]([a-z0-9_-]{0,62})$/i.test(label))) {
+  // A dot at the end says that the name is whole, as every name here is.
+  const name = host.replace(/\.$/, "");
+  if (name.length > 253 || !name.split(".").every((label) => /^[a-z0-9_]([a-z0-9_-]{0,62})$/i.test(label))) {
     return bad("must begin with an IP address or a host name");
   }
-  const canonical = canonicalHost(host);
+  const canonical = canonicalHost(name);
   // URLs read `0`, `127.1` and `0x7f.1` as IPv4 addresses, and so do resolvers: only the plain form may pass.
   if (canonical === null || (isDottedQuad(canonical) && canonical !== host)) {
     return bad("must begin with a complete IP address or a host name");

@@ -202,7 +202,7 @@ describe("cluster show", () => {
   it("takes the id wherever it stands, and once", async () => {
     const { out } = await ask("cluster show -o=json prod/billing");
     expect(JSON.parse(out)).toEqual(sick.detail);
-    expect((await ask("cluster show a b")).err).toContain("what follows the value of -cluster is no flag");
+    expect((await ask("cluster show a b")).err).toContain("cluster show: takes one ID, and then only flags");
   });
 });
 

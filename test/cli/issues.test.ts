@@ -8,6 +8,8 @@ const Config = z.strictObject({
   list: z.array(inner).optional(),
   port: z.union([z.string(), z.int()]).optional(),
   scheme: z.enum(["http", "https"]).default("http"),
+  headers: z.record(z.string().regex(/^[a-z]+$/, "must be the name of a header"), z.string()).optional(),
+  needed: z.strictObject({ url: z.string() }).optional(),
   wrapped: z.preprocess((value) => value, inner).optional(),
 });
 
@@ -25,6 +27,8 @@ describe("issueLines", () => {
     [{ "hunter 2": 1 }, ["…: unknown key"]],
     [{ tls_config: 1 }, ["tls_config: must be object, not number"]],
     [{ scheme: "hunter2" }, ['scheme: must be one of "http"|"https"']],
+    [{ headers: { "x a": "1" } }, ["headers.…: must be the name of a header"]],
+    [{ needed: {} }, ["needed.url: is required"]],
     [7, ["must be object, not number"]],
     [{ a: 1, b: 1, c: 1, d: 1, e: 1 }, ["a: unknown key", "b: unknown key", "c: unknown key", "and 2 more"]],
   ])("says of %j what is wrong", (value, wanted) => expect(linesOf(value)).toEqual(wanted));

@@ -34,7 +34,7 @@ const refused: readonly (readonly [string, string])[] = [
   ["version -disco-mode=disco", "-disco-mode: version takes no flags"],
   [
     "agent -disco-mode=static",
-    '-disco-mode: "static" must be consul-kv, etcd-kv, disco, dns, dns-srv, consul-service, file or http',
+    '-disco-mode: "static" is what -join makes; give the agents with -join instead',
   ],
   [
     "agent -disco-mode=consul",
@@ -71,6 +71,9 @@ const refused: readonly (readonly [string, string])[] = [
     "agent -disco-key a stray",
     "agent: what follows the value of -disco-key is no flag; is something not quoted?",
   ],
+  ["cluster show a b", "cluster show: takes one ID, and then only flags; is something not quoted?"],
+  ["coordinator -retain 1", '-retain: "1" must be a duration; write 1h'],
+  ["coordinator -retain 3600", '-retain: "3600" must be a duration; write 3600s'],
   ["agent -disco-key=a --", "--: needs the database's command after it"],
   ["version -- ls", "version: takes no arguments after --"],
   ["agent -", "agent: takes flags only, and they begin with -"],

@@ -87,6 +87,17 @@ tls_cert:
   });
 });
 
+describe("a list in a -config file", () => {
+  it("is refused for -join with how it is written", async () => {
+    const files = { "f.yaml": "join: [n1, n2]\n" };
+    const { code, err } = await rollcall(["validate", "-config=f.yaml"], { files });
+    expect([code, err]).toEqual([
+      2,
+      'rollcall: f.yaml: join: ["n1","n2"] must be one string, as in "n1,n2"\n',
+    ]);
+  });
+});
+
 describe("-disco-config", () => {
   const withConfig = (text: string, world: World = {}) => rollcall([...ok, "-disco-config", text], world);
 

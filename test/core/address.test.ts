@@ -10,6 +10,7 @@ describe("parseAddress", () => {
     ["[::ffff:10.0.0.1]:1", "::ffff:a00:1", 1],
     ["Node-1.Example:80", "node-1.example", 80],
     ["my_host:80", "my_host", 80],
+    ["n1.example.com.:80", "n1.example.com", 80],
   ])("reads %s", (text, host, port) => {
     expect(parseAddress(text)).toEqual({ ok: true, value: { host, port } });
   });
@@ -30,6 +31,9 @@ describe("parseAddress", () => {
     ["0:4100", /complete IP/],
     ["127.1:4100", /complete IP/],
     ["10.0.0.256:4100", /complete IP/],
+    [".:1", /IP address or a host name/],
+    ["a..:1", /IP address or a host name/],
+    ["10.0.0.1.:1", /complete IP/],
     ["a b:1", /IP address or a host name/],
     ["-x:1", /IP address or a host name/],
     ["user@host:1", /IP address or a host name/],
