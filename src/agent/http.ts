@@ -12,6 +12,7 @@ import { servePeers } from "./peer-calls.ts";
 
 const MOST_WAIT_MS = 300_000;
 
+const Leave = z.looseObject({ key: z.string() });
 const AssumeLost = z.looseObject({ key: z.string(), incarnation: z.string().min(1) });
 
 /** For load balancers, by Patroni's convention. */
@@ -156,14 +157,20 @@ function giveEvents(c: Context, view: View): Response {
 async function takeLeave(c: Context, view: View, caller: Caller): Promise<Response> {
   if (!caller.loopback)
     return c.json(problem("forbidden", "only from the agent's own machine", "run rollcall leave there"), 403);
-  const body: unknown = await c.req.json().catch(() => null);
+  const given = decode(Leave, await c.req.text());
   const { key } = view.hello();
-  if (typeof body !== "object" || body === null || !("key" in body) || body.key !== key)
+  if (given.ok && given.value.key !== key) return otherKey(c, key, given.value.key);
+  if (!given.ok)
     return c.json(problem("bad_request", 'must be {"key": the cluster\'s key}', "as confirmation"), 400);
   const refusal = await view.leave();
   return refusal === null
     ? c.json({ left: true })
     : c.json(problem(refusal.code, refusal.message, refusal.hint), 409);
+}
+
+function otherKey(c: Context, key: string, given: string): Response {
+  const hint = "name the cluster's own key, as confirmation";
+  return c.json(problem("other_key", `this agent's key is ${key}, not ${given}`, hint), 400);
 }
 
 /** An operator's word, on this machine only, and with the cluster's key as confirmation. */
@@ -174,6 +181,8 @@ async function takeLost(c: Context, view: View, caller: Caller): Promise<Respons
       403,
     );
   const given = decode(AssumeLost, await c.req.text());
+  const { key } = view.hello();
+  if (given.ok && given.value.key !== key) return otherKey(c, key, given.value.key);
   if (!given.ok || given.value.key !== view.hello().key)
     return c.json(
       problem("bad_request", 'must be {"key": the cluster\'s key, "incarnation": that of the lost voter}'),

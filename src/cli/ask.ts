@@ -7,6 +7,7 @@ import { decode } from "../core/model.ts";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
 import { withDeadline } from "../lib/loop.ts";
 import type { Io } from "./io.ts";
+import { usageError } from "./usage.ts";
 
 const LIMIT_MS = 5_000;
 const MOST_BYTES = 8 * 1024 * 1024;
@@ -14,7 +15,7 @@ const MOST_BYTES = 8 * 1024 * 1024;
 export type Answer = { readonly status: number; readonly body: string };
 
 const ErrorBody = z.looseObject({
-  error: z.looseObject({ message: z.string(), hint: z.string().nullish() }),
+  error: z.looseObject({ code: z.string().optional(), message: z.string(), hint: z.string().nullish() }),
 });
 
 /** What is asked: a path to read, or one to send `body` to. `limitMs`: 5 s unless told. */
@@ -43,11 +44,19 @@ export function refusal(path: string, { status, body }: Answer, config: ClientCo
     return new RollcallError("ask", `ask ${name}: ${status} for ${path}; is it a rollcall ${asked}?`, {
       facts,
     });
-  const { message, hint } = said.ok ? said.value.error : { message: "unauthorized", hint: null };
+  const { code, message, hint } = said.ok
+    ? said.value.error
+    : { code: null, message: "unauthorized", hint: null };
+  if (code === "other_key") return usageError(`-disco-key: ${message}`);
   return new RollcallError("ask", `ask ${name}: ${message}`, {
-    hint: credentialHint(status, config) ?? (hint || null),
+    hint: credentialHint(status, config) ?? inCommands(hint || null),
     facts,
   });
+}
+
+/** A coordinator's hint, to whoever types commands. */
+function inCommands(hint: string | null): string | null {
+  return hint?.replace(/\bGET \/v1\/(clusters|discoveries|settings)\b/, "`rollcall get $1`") ?? null;
 }
 
 /** Whatever is answered. Throws one line that names who was asked when there is no answer in time. */
@@ -72,7 +81,8 @@ export function unanswered(error: unknown, { asked, name }: ClientConfig): Rollc
   const message = late ? error.message : `ask ${name}: ${refused ? "nobody listens there" : reason(error)}`;
   if (asked === "agent")
     return new RollcallError("ask", message, { hint: refused ? "-addr names another agent" : null });
-  return new RollcallError("ask", message, { hint: hintFor(code) });
+  const hint = late ? "it runs, and does not answer: its log may say why" : hintFor(code);
+  return new RollcallError("ask", message, { hint });
 }
 
 function hintFor(code: string): string {

@@ -12,6 +12,9 @@ import { printValue, styleOf } from "./shown.ts";
 import { columns } from "./table.ts";
 import { printable, usageError } from "./usage.ts";
 
+/** The coordinator looks at the inventory first, which may take 30 s. */
+const ACCEPT_LIMIT_MS = 40_000;
+
 type ObjectCommand = Extract<
   CommandName,
   | "get discoveries"
@@ -49,7 +52,8 @@ export async function run(command: ObjectCommand, settings: Settings, io: Io): P
     }
     case "discovery accept": {
       const name = required(command, settings.discovery, "its name, as in consul-prod");
-      const body = await ask({ path: `/v1/discoveries/${name.path}/accept`, method: "POST" }, config, io);
+      const path = `/v1/discoveries/${name.path}/accept`;
+      const body = await ask({ path, method: "POST", limitMs: ACCEPT_LIMIT_MS }, config, io);
       const clusters = listAt(read(ServedObject, body, config), "clusters")
         .map(asText)
         .join(", ");

@@ -157,6 +157,13 @@ describe("leaving", () => {
     const { get, shown } = make();
     for (const body of ["", "{", "[]", "null", '{"key":"other"}', '"rollcall"'])
       expect((await get("/v1/leave", post(body))).status, body).toBe(400);
+    for (const path of ["/v1/leave", "/v1/assume-lost"]) {
+      const { body } = await get(path, post('{"key":"other","incarnation":"i"}'));
+      expect(errorOf(body)).toMatchObject({
+        code: "other_key",
+        message: `this agent's key is ${KEY}, not other`,
+      });
+    }
     shown.stays = { code: "last_member", message: "the only member", hint: "stop it" };
     const stays = await get("/v1/leave", post(`{"key":"${KEY}"}`));
     expect([stays.status, errorOf(stays.body)]).toEqual([409, shown.stays]);

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { parse as parseYaml } from "yaml";
+import { manualClock } from "../lib/manual-clock.ts";
+import { until } from "../support/wait.ts";
 import { type Pages, type StandIn, standIn } from "./coordinator-stand-in.ts";
 import { rollcall, type World } from "./fake-io.ts";
 
@@ -136,6 +138,40 @@ describe("a change", () => {
       expect(err).toMatch(new RegExp(`^rollcall: ${line}: which one\\? give its [^\n]+\n$`));
     },
   );
+
+  it.each([
+    ["cluster refresh prod/orders", "POST /v1/clusters/prod%2Forders/refresh", 5],
+    ["discovery accept consul-prod", "POST /v1/discoveries/consul-prod/accept", 40],
+  ])("`%s` tells a coordinator that hangs from one that is not there", async (line, page, seconds) => {
+    const clock = manualClock();
+    let hangs = false;
+    const hang = () => {
+      hangs = true;
+      return null;
+    };
+    const asking = ask(line, { [page]: hang }, { clock });
+    await until(() => hangs, { deadlineMs: 5_000, what: "the question" });
+    clock.advance(seconds * 1_000 - 1);
+    expect(clock.pending()).toBe(1);
+    clock.advance(1);
+    const { code, err } = await asking;
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      new RegExp(`: no answer in ${seconds} s; it runs, and does not answer: its log may say why\\n$`),
+    );
+  });
+
+  it("names the command that lists what there is", async () => {
+    const error = {
+      code: "not_found",
+      message: "there is no discovery x",
+      hint: "GET /v1/discoveries lists them",
+    };
+    const { err } = await ask("delete discovery x", {
+      "DELETE /v1/discoveries/x": { status: 404, body: { error } },
+    });
+    expect(err).toMatch(/there is no discovery x; `rollcall get discoveries` lists them\n$/);
+  });
 
   it("fails in the coordinator's words", async () => {
     const missing = {

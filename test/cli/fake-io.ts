@@ -2,7 +2,7 @@
 import type { Io } from "../../src/cli/io.ts";
 import { run } from "../../src/cli/run.ts";
 import type { Provider } from "../../src/core/provider.ts";
-import { systemClock } from "../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../src/lib/clock.ts";
 
 export type World = {
   readonly env?: Readonly<Record<string, string>>;
@@ -15,6 +15,8 @@ export type World = {
   readonly stdin?: string;
   /** Standard output is a terminal. */
   readonly terminal?: boolean;
+  /** The machine's own unless the test moves one. */
+  readonly clock?: Clock;
   /** SIGTERM, and the end of whoever reads standard output. */
   readonly stop?: AbortSignal;
   readonly unread?: AbortSignal;
@@ -69,7 +71,7 @@ export async function rollcall(argv: readonly string[], world: World = {}) {
     },
     stdin: async () => world.stdin ?? "",
     unread: world.unread ?? new AbortController().signal,
-    pacing: { clock: systemClock, random: () => 0.5 },
+    pacing: { clock: world.clock ?? systemClock, random: () => 0.5 },
     uuid: () => `uuid-${++ids}`,
     hostName: "host",
     pid: 1,

@@ -29,6 +29,11 @@ describe("leave", () => {
     expect(err).toMatch(/^rollcall: ask 127\.0\.0\.1:\d+: the only member; stop the agent instead\n$/);
   });
 
+  it("of another cluster's node is bad input", async () => {
+    const { code, err } = await leave(null, "-disco-key=prod/other", "-confirm=prod/other");
+    expect([code, err]).toEqual([2, "rollcall: -disco-key: this agent's key is rollcall, not prod/other\n"]);
+  });
+
   it.each([
     [[], /^rollcall: -confirm: is required/],
     [["-confirm=other"], /^rollcall: -confirm: is not the key, rollcall/],
