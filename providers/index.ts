@@ -14,12 +14,7 @@ export interface ProviderModule {
 }
 
 /** One line a mode. `static` is what `-join` makes, and no value of `-disco-mode`. */
-export const providers: Readonly<
-  Record<
-    "consul-kv" | "etcd-kv" | "disco" | "dns" | "dns-srv" | "consul-service" | "file" | "http" | "static",
-    () => Promise<ProviderModule>
-  >
-> = {
+export const providers = byMode({
   "consul-kv": () => import("./consul-kv.ts"),
   "etcd-kv": () => import("./etcd-kv.ts"),
   disco: () => import("./disco.ts"),
@@ -29,7 +24,12 @@ export const providers: Readonly<
   file: () => import("./file.ts"),
   http: () => import("./http.ts"),
   static: () => import("./static.ts"),
-};
+});
+
+/** The table as it is: its keys are the modes. */
+function byMode<Mode extends string>(table: Readonly<Record<Mode, () => Promise<ProviderModule>>>) {
+  return table;
+}
 
 /** What lists clusters. `open` takes what `Config` makes of the JSON, and of nothing else. */
 export interface InventoryModule {
