@@ -1,5 +1,6 @@
 /** `rollcall coordinator`: runs until a signal ends it. */
 import type { CoordinatorConfig, MountedServiceConfig } from "../config.ts";
+import { parseDocuments } from "../coordinator/documents.ts";
 import { runCoordinator } from "../coordinator/run.ts";
 import { settingsProblems } from "../coordinator/watched.ts";
 import { openLog } from "../lib/log.ts";
@@ -8,7 +9,10 @@ import { printable } from "./usage.ts";
 
 /** 0 after an orderly end; 2 when settings at -apply are wrong, before anything is begun. Throws one clear line when it cannot go on. */
 export async function run(config: CoordinatorConfig, io: Io): Promise<number> {
-  const problems = config.apply === null ? [] : await settingsProblems(config.apply, io.checkInventory);
+  const problems =
+    config.apply === null
+      ? []
+      : await settingsProblems(config.apply, (text) => parseDocuments(text, io.checkInventory));
   for (const problem of problems) io.stderr(`rollcall: ${printable(problem)}\n`);
   if (problems.length > 0) return 2;
   const stop = io.untilStopped();

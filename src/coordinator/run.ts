@@ -15,8 +15,10 @@ import { openStore } from "../store/open.ts";
 import { openAccess } from "./access.ts";
 import { AGENT_CLIENT, openAgentClient } from "./agent-client.ts";
 import { type CoordinatorDeps, openCoordinator } from "./coordinator.ts";
+import { parseDocuments } from "./documents.ts";
 import { coordinatorApp } from "./http.ts";
-import { applyFiles, readSettings, watchSettings } from "./watched.ts";
+import { openSettingsFiles } from "./settings-files.ts";
+import { readSettings, watchSettings } from "./watched.ts";
 
 export type RunDeps = Pick<
   CoordinatorDeps,
@@ -61,9 +63,11 @@ export async function runCoordinator(
       signal,
     );
     const { view } = coordinator;
-    const watched = config.apply === null ? null : { path: config.apply, apply: view.apply, pacing, log };
+    const parse = (text: string) => parseDocuments(text, deps.checkInventory);
+    const files = openSettingsFiles({ apply: view.apply, parse });
+    const watched = config.apply === null ? null : { path: config.apply, files, pacing, log };
     if (watched !== null) {
-      const problems = await applyFiles(watched, await readSettings(watched.path));
+      const problems = await files.take(await readSettings(watched.path));
       // They were right a moment ago.
       if (problems[0] !== undefined) throw new RollcallError("usage", `-apply: ${problems[0]}`);
     }

@@ -5,11 +5,12 @@ import { basename, dirname, join } from "node:path";
 import { codeOf, RollcallError, reason } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { bell, type Pacing } from "../lib/loop.ts";
-import { type InventoryCheck, parseDocuments } from "./documents.ts";
-import type { ApplyAnswer } from "./pages.ts";
-
-/** A text of settings, and where it stands. */
-export type SettingsFile = { readonly path: string; readonly text: string };
+import {
+  type openSettingsFiles,
+  problemsOf,
+  type SettingsFile,
+  type SettingsFiles,
+} from "./settings-files.ts";
 
 /** What is read of a directory: nothing hidden, such as an editor's lock. */
 export const SETTINGS_NAME = /^[^.].*\.(ya?ml|json)$/;
@@ -49,37 +50,23 @@ async function settingsPaths(path: string): Promise<readonly string[]> {
 
 export type WatchOptions = {
   readonly path: string;
-  readonly apply: (text: string) => Promise<ApplyAnswer>;
+  readonly files: ReturnType<typeof openSettingsFiles>;
   readonly pacing: Pacing;
   readonly log: Log;
 };
 
 /** What is wrong with the settings at the path, one line each; changes nothing. Throws one line where they cannot be read. */
-export async function settingsProblems(path: string, check: InventoryCheck): Promise<readonly string[]> {
-  const problems: string[] = [];
-  for (const file of await readSettings(path)) {
-    const parsed = await parseDocuments(file.text, check);
-    if (!parsed.ok) problems.push(...parsed.problems.map((problem) => `-apply: ${file.path}: ${problem}`));
-  }
-  return problems;
-}
-
-/** What is wrong with the settings in files as they stand, one line each; applies every file that is right. */
-export async function applyFiles(
-  { apply }: Pick<WatchOptions, "apply">,
-  files: readonly SettingsFile[],
+export async function settingsProblems(
+  path: string,
+  parse: SettingsFiles["parse"],
 ): Promise<readonly string[]> {
-  const problems: string[] = [];
-  for (const file of files) {
-    const answer = await apply(file.text);
-    if (!answer.ok) problems.push(...answer.problems.map((problem) => `${file.path}: ${problem}`));
-  }
-  return problems;
+  const problems = await problemsOf(await readSettings(path), parse);
+  return problems.map((problem) => `-apply: ${problem}`);
 }
 
-/** Applies the files again after every change, until aborted. A bad file is one line in the log, and its old settings stay. */
+/** Applies the files that change, until aborted. A bad file is one line in the log, and its old settings stay. */
 export async function watchSettings(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const { path, pacing, log } = options;
+  const { path, files, pacing, log } = options;
   const changed = bell();
   const close = watchPath(path, changed.ring);
   // What was written while nobody watched yet.
@@ -90,12 +77,9 @@ export async function watchSettings(options: WatchOptions, signal: AbortSignal):
       if (await changed.wait(pacing.clock, LOOK_MS, signal)) await pacing.clock.sleep(SETTLE_MS, signal);
       if (signal.aborted) return;
       try {
-        const files = await readSettings(path);
-        const now = JSON.stringify(files);
-        if (now === last) continue;
-        for (const problem of await applyFiles(options, files))
+        for (const problem of await files.take(await readSettings(path)))
           log.error({ problem }, "settings not applied");
-        last = now;
+        last = "";
       } catch (error) {
         // Told once: the same failure again is no news.
         if (last !== reason(error)) log.error({ error: reason(error) }, "settings cannot be read");

@@ -2,7 +2,9 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, watch, writeFileSync } from
 import { basename, join } from "node:path";
 import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
-import { applyFiles, readSettings, settingsProblems, watchSettings } from "../../src/coordinator/watched.ts";
+import { parseDocuments } from "../../src/coordinator/documents.ts";
+import { openSettingsFiles, type SettingsFiles } from "../../src/coordinator/settings-files.ts";
+import { readSettings, settingsProblems, watchSettings } from "../../src/coordinator/watched.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { manualClock, turns } from "../lib/manual-clock.ts";
 import { tempDir } from "../support/temp.ts";
@@ -13,6 +15,38 @@ afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
 
+/** A text is settings of a cluster for each of its words, or bad. */
+const parse: SettingsFiles["parse"] = async (text) =>
+  text.includes("bad")
+    ? { ok: false, problems: ["is bad"] }
+    : {
+        ok: true,
+        documents: text.split(" ").map((word) => ({ kind: "ClusterSettings", name: `prod/${word}` })),
+      };
+
+/** Takes files by name, and gives the problems and the texts that were applied. */
+function taking() {
+  const applied: string[] = [];
+  let isDown = false;
+  const files = openSettingsFiles({
+    parse,
+    apply: async (text) => {
+      if (isDown) {
+        isDown = false;
+        throw new Error("disk I/O error");
+      }
+      applied.push(text);
+      return { ok: true, applied: [] };
+    },
+  });
+  const take = (given: Readonly<Record<string, string>>) =>
+    files.take(Object.entries(given).map(([path, text]) => ({ path, text })));
+  const fails = () => {
+    isDown = true;
+  };
+  return { applied, take, fails };
+}
+
 /** Watches a path, and gives the texts that were applied and the lines that were logged, as they grow. */
 function watching(path: string, clock: Clock = systemClock) {
   const texts: string[] = [];
@@ -20,11 +54,11 @@ function watching(path: string, clock: Clock = systemClock) {
   const stop = new AbortController();
   const log = pino({ base: null }, { write: (line: string) => void lines.push(line) });
   const apply = async (text: string) => {
-    if (text.includes("bad")) return { ok: false as const, problems: ["is bad"] };
     texts.push(text);
     return { ok: true as const, applied: [] };
   };
-  const done = watchSettings({ path, apply, pacing: { clock, random: () => 0.5 }, log }, stop.signal);
+  const files = openSettingsFiles({ parse, apply });
+  const done = watchSettings({ path, files, pacing: { clock, random: () => 0.5 }, log }, stop.signal);
   ends.push(async () => {
     stop.abort();
     await done;
@@ -49,43 +83,57 @@ describe("settings from files", () => {
 
   it("are looked through before anything of them is applied", async () => {
     const dir = tempDir();
-    const check = async () => ({ ok: true as const });
+    const parse = (text: string) => parseDocuments(text, async () => ({ ok: true }));
     const settings = (name: string, spec: object) =>
       JSON.stringify({ apiVersion: "rollcall/v1", kind: "ClusterSettings", metadata: { name }, spec });
     writeFileSync(join(dir, "a.yaml"), settings("prod/orders", { quorum: 2 }));
-    expect(await settingsProblems(dir, check)).toEqual([]);
+    expect(await settingsProblems(dir, parse)).toEqual([]);
     writeFileSync(join(dir, "b.yaml"), settings("prod/users", { quorum: 0, intervall: "1s" }));
     writeFileSync(join(dir, "c.yaml"), "");
+    writeFileSync(join(dir, "d.yaml"), settings("prod/orders", { quorum: 3 }));
     const of = (name: string) => `-apply: ${join(dir, name)}: `;
-    expect(await settingsProblems(dir, check)).toEqual([
+    expect(await settingsProblems(dir, parse)).toEqual([
       expect.stringContaining(`${of("b.yaml")}document 1, ClusterSettings prod/users: spec.quorum: `),
       expect.stringContaining(`${of("b.yaml")}document 1, ClusterSettings prod/users: spec.intervall: `),
       `${of("c.yaml")}there is no document in the text`,
+      `${of("d.yaml")}document 1, ClusterSettings prod/orders: stands in ${join(dir, "a.yaml")} too`,
     ]);
   });
 
   it("are applied as far as they are right, and the others named by their files", async () => {
-    const dir = tempDir();
-    writeFileSync(join(dir, "a.yaml"), "bad");
-    writeFileSync(join(dir, "b.yaml"), "good");
-    const applied: string[] = [];
-    const apply = async (text: string) => {
-      applied.push(text);
-      return text === "bad"
-        ? { ok: false as const, problems: ["one", "two"] }
-        : { ok: true as const, applied: [] };
-    };
-    const options = {
-      path: dir,
-      apply,
-      pacing: { clock: systemClock, random: () => 0 },
-      log: pino({ enabled: false }),
-    };
-    expect(await applyFiles(options, await readSettings(dir))).toEqual([
-      `${join(dir, "a.yaml")}: one`,
-      `${join(dir, "a.yaml")}: two`,
-    ]);
-    expect(applied).toEqual(["bad", "good"]);
+    const { applied, take } = taking();
+    expect(await take({ a: "bad", b: "good" })).toEqual(["a: is bad"]);
+    expect(applied).toEqual(["good"]);
+  });
+
+  it("are applied again only where a file is another, and a bad one is told of once", async () => {
+    const { applied, take } = taking();
+    await take({ a: "one", b: "bad", c: "two" });
+    expect(await take({ a: "one", b: "bad", c: "three" })).toEqual([]);
+    expect(applied).toEqual(["one", "two", "three"]);
+    expect(await take({ a: "one", b: "worse, and bad", c: "three" })).toEqual(["b: is bad"]);
+    // A file that is taken away and laid there again is another one.
+    await take({ c: "three" });
+    await take({ a: "one", c: "three" });
+    expect(applied).toEqual(["one", "two", "three", "one"]);
+  });
+
+  it("are refused where another file before has the same object, until it has it no more", async () => {
+    const { applied, take } = taking();
+    const problem = "b: document 2, ClusterSettings prod/y: stands in a too";
+    expect(await take({ a: "x y", b: "z y" })).toEqual([problem]);
+    expect(await take({ a: "x y", b: "z y" })).toEqual([]);
+    expect(await take({ a: "x y bad", b: "z y" })).toEqual(["a: is bad"]);
+    expect(await take({ a: "x", b: "z y" })).toEqual([]);
+    expect(applied).toEqual(["x y", "x", "z y"]);
+  });
+
+  it("that the store did not take are applied again", async () => {
+    const { applied, take, fails } = taking();
+    fails();
+    await expect(take({ a: "one" })).rejects.toThrow("disk I/O error");
+    expect(await take({ a: "one" })).toEqual([]);
+    expect(applied).toEqual(["one"]);
   });
 
   it("are applied again when they are written, and when they are replaced as a volume replaces them", async () => {
