@@ -18,7 +18,7 @@ const WORDS: Readonly<Record<string, Words>> = {
   CLUSTER_NEW: (_before, after) =>
     phrases(
       from("found by", textAt(after, "discovery")),
-      `${listAt(after, "inventory").length} nodes`,
+      ...[listAt(after, "inventory").length].map((many) => `${many} ${many === 1 ? "node" : "nodes"}`),
       from("led by", textAt(after, "conditions", "leader", "node_id")),
     ),
   CLUSTER_CHANGED: clusterChanged,
@@ -67,16 +67,37 @@ function clusterChanged(before: unknown, after: unknown): string {
   return phrases(
     from("now also", names(is.filter((addr) => !was.includes(addr)))),
     from("no longer", names(was.filter((addr) => !is.includes(addr)))),
+    ...listedOtherwise(before, after),
     change("name", textAt(before, "display_name"), textAt(after, "display_name")),
     change("discovery", textAt(before, "discovery"), textAt(after, "discovery")),
     change("genesis", genesis(before), genesis(after)),
   );
 }
 
+/** What the inventory says now of nodes that it listed before, and lists where they were. */
+function listedOtherwise(before: unknown, after: unknown): readonly string[] {
+  const nodeAt = (addr: string | null) =>
+    listAt(before, "inventory").find((node) => textAt(node, "agent_addr") === addr);
+  return listAt(after, "inventory").flatMap((is) => {
+    const addr = textAt(is, "agent_addr");
+    const was = nodeAt(addr);
+    if (was === undefined) return [];
+    const secure = (node: unknown) => told(at(node, "secure"));
+    const words = phrases(
+      change("node", textAt(was, "node_id"), textAt(is, "node_id")),
+      change("incarnation", shortOf(textAt(was, "incarnation")), shortOf(textAt(is, "incarnation"))),
+      change("TLS", secure(was), secure(is)),
+    );
+    return words === "" ? [] : [`${addr} with ${words}`];
+  });
+}
+
 function suspect(before: unknown, after: unknown): string {
   if (after === null) return `${textAt(before, "discovery") ?? "its discovery"} is believed again`;
   const [found, listed] = [numberAt(after, "found"), numberAt(after, "listed")];
-  return `${textAt(after, "discovery") ?? "its discovery"} lists only ${found ?? "?"} of ${listed ?? "?"} nodes; the old list is kept`;
+  const name = textAt(after, "discovery") ?? "its discovery";
+  if (listed === 0) return `${name} does not list it any more; the old record is kept`;
+  return `${name} lists only ${found ?? "?"} of ${listed ?? "?"} nodes; the old list is kept`;
 }
 
 /** Why an agent is down, by its code. */
@@ -138,12 +159,14 @@ function splitWords(value: unknown): string {
     .join(", ");
 }
 
-/** Who is missing from which of the three lists. */
+/** Who is missing from which of the three lists; an empty one does not tell. */
 function driftWords(value: unknown): string {
-  const lists = ["inventory", "agents", "database"].map((name) => ({
-    name,
-    ids: listAt(value, name).map(asText),
-  }));
+  const lists = ["inventory", "agents", "database"]
+    .map((name) => ({
+      name,
+      ids: listAt(value, name).map(asText),
+    }))
+    .filter(({ ids }) => ids.length > 0);
   const all = [...new Set(lists.flatMap(({ ids }) => ids))].sort();
   return all
     .map((id) => ({ id, without: lists.filter(({ ids }) => !ids.includes(id)).map(({ name }) => name) }))

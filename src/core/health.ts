@@ -156,7 +156,9 @@ function ofDiscovery({ conditions, discovery }: Facts): Reason[] {
     reasons.push(
       reason(
         "discovery_suspect",
-        `${suspect.discovery} lists ${suspect.found} of ${suspect.listed} nodes; the old list is kept`,
+        suspect.listed === 0
+          ? `${suspect.discovery} does not list it any more; the old record is kept`
+          : `${suspect.discovery} lists ${suspect.found} of ${suspect.listed} nodes; the old list is kept`,
       ),
     );
   if (conflict !== null)
