@@ -99,7 +99,7 @@ export const Facts = z.strictObject({
   inventory: z.array(InventoryNode),
   /** Pinned at the first sealed answer. */
   genesis_id: z.string().nullable(),
-  /** Sorted by address. Nodes that the inventory lists no more stay until they are retired. */
+  /** Sorted by address. Nodes that answered and that the inventory lists no more stay until they are retired. */
   nodes: z.array(NodeFacts),
   conditions: Conditions,
 });

@@ -23,7 +23,8 @@ export const EVENT_MEANINGS = {
   NODE_UP: "a node's database is healthy, by its own report",
   NODE_DOWN: "a node's database does not serve, by its own report",
   NODE_STALE: "a node's agent stopped answering: the last report stands",
-  NODE_REMOVED: "a node is known no more: it took the place of another entry",
+  NODE_REMOVED:
+    "a node is known no more: it left in order, took the place of another entry, or never answered and is not listed any more",
   SHARD_ALLOCATION_NEW: "a node has a unit of data that it had not",
   SHARD_ALLOCATION_CHANGED: "the role of a node's unit of data",
   SHARD_ALLOCATION_LOST: "a node has a unit of data no more",

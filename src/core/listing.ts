@@ -59,7 +59,7 @@ export function taken(answer: Answer): Taken {
     if (cluster === null) continue;
     const others = listings.filter((one) => one.discovery !== discovery);
     const now = record === null ? others : [...others, { discovery, record }];
-    const after = factsAfter(cluster, now, { discovery, suspect });
+    const after = factsAfter(cluster, now, { discovery, suspect, retired: answer.listing.retired });
     if (!equal(after, cluster)) clusters.set(id, after);
   }
   return { records: kept, clusters };
@@ -73,7 +73,7 @@ export function withdrawn(discovery: string, { records, facts }: Known): Taken {
     const listings = before.get(id) ?? [];
     const others = listings.filter((one) => one.discovery !== discovery);
     if (cluster.discovery !== discovery && others.length === listings.length) continue;
-    const after = factsAfter(cluster, others, { discovery, suspect: null });
+    const after = factsAfter(cluster, others, { discovery, suspect: null, retired: [] });
     if (!equal(after, cluster)) clusters.set(id, after);
   }
   return { records: [], clusters };
@@ -126,11 +126,18 @@ function merged(old: ClusterRecord, found: ClusterRecord, retired: readonly stri
   return normalised({ ...found, nodes: [...left, ...found.nodes] });
 }
 
+/** What an answer says of a cluster beside its record. */
+type Said = {
+  readonly discovery: string;
+  readonly suspect: Suspect | undefined;
+  readonly retired: readonly string[];
+};
+
 /** The facts of a cluster that `now` lists, by whichever discoveries; null: nobody does. */
 function factsAfter(
   before: Facts,
   now: readonly Listed[],
-  { discovery, suspect }: { discovery: string; suspect: Suspect | undefined },
+  { discovery, suspect, retired }: Said,
 ): Facts | null {
   const owner = ownerOf(now, before);
   const own = now.find((one) => one.discovery === owner);
@@ -142,12 +149,26 @@ function factsAfter(
     discovery: own.discovery,
     display_name: own.record.display_name,
     inventory: own.record.nodes,
+    nodes: staying(before.nodes, own.record, own.discovery === discovery ? retired : []),
     conditions: {
       ...before.conditions,
       suspect: own.discovery === discovery && suspect !== undefined ? suspect : inherited,
       conflict: othersIn(now, own.discovery),
     },
   };
+}
+
+/**
+ * Without the nodes that are listed no more and of which there is nothing to lose: those that left for good, and
+ * those that never answered. The others stay: nobody said that they are gone.
+ */
+function staying(nodes: Facts["nodes"], { nodes: listed }: ClusterRecord, retired: readonly string[]) {
+  const here = new Set(listed.flatMap(({ agent_addr, incarnation }) => [agent_addr, incarnation]));
+  const gone = new Set(retired.filter((incarnation) => !here.has(incarnation)));
+  return nodes.filter(
+    ({ agent_addr, identity }) =>
+      here.has(agent_addr) || (identity !== null && !gone.has(identity.incarnation)),
+  );
 }
 
 function othersIn(listings: readonly Listed[], owner: string): string[] | null {

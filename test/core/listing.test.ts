@@ -1,7 +1,7 @@
 /** What becomes of an inventory's answer: by cases, and by what must hold of any answers in any order. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Facts, NO_CONDITIONS } from "../../src/core/cluster.ts";
+import { type Facts, NO_CONDITIONS, type NodeFacts } from "../../src/core/cluster.ts";
 import { byText } from "../../src/core/equal.ts";
 import {
   type ClusterRecord,
@@ -260,6 +260,49 @@ describe("a leased answer", () => {
   it("is suspect where the whole cluster is gone", () => {
     const result = take(before, listing([], { leased: true }));
     expect(result.clusters.get("c")?.conditions.suspect).toEqual({ discovery: "a", listed: 3, found: 0 });
+  });
+});
+
+describe("the nodes of a cluster", () => {
+  const unknown = (name: string): NodeFacts => ({
+    ...{ agent_addr: `${name}:4100`, agent: { status: "down", code: "unreachable" }, info: null },
+    ...{ identity: null, report: null, shards: [] },
+  });
+  const known1 = (name: string, incarnation = `${name}-1`): NodeFacts => ({
+    ...unknown(name),
+    identity: { node_id: name, incarnation },
+  });
+  const with3 = (third: NodeFacts, of = THREE): Known =>
+    known({ a: [of] }, [{ ...factsOf("a", of), nodes: [known1("n1"), known1("n2"), third] }]);
+  const left = (result: Taken) => result.clusters.get("c")?.nodes.map((one) => one.agent_addr);
+
+  it("that never answered go with their address; those that did stay until they are retired", () => {
+    const two = listing([record("c", "n1", "n2")]);
+    expect(left(take(with3(unknown("n3")), two))).toEqual(["n1:4100", "n2:4100"]);
+    expect(left(take(with3(known1("n3")), two))).toEqual(["n1:4100", "n2:4100", "n3:4100"]);
+  });
+
+  it("stay where the answer takes nothing away", () => {
+    for (const answer of [
+      listing([record("c", "n1")]),
+      listing([record("c", "n1", "n2")], { lacking: ["c"] }),
+      listing([], { kind: "partial" }),
+    ])
+      expect(left(take(with3(unknown("n3")), answer)) ?? "as they were").not.toEqual(["n1:4100", "n2:4100"]);
+    const other = take(with3(unknown("n3")), listing([record("c", "n1")]), { discovery: "b" });
+    expect(other.clusters.get("c")?.nodes).toHaveLength(3);
+  });
+
+  it("go when they left in order, and their incarnation has its tombstone", () => {
+    const nodes = [leased("n1"), leased("n2"), leased("n3")];
+    const of = record("c", ...nodes);
+    const gone = listing([record("c", leased("n1"), leased("n2"))], { leased: true, retired: ["n3-1"] });
+    const result = take(with3(known1("n3"), of), gone);
+    expect(left(result)).toEqual(["n1:4100", "n2:4100"]);
+    expect(addresses(result.clusters.get("c")?.inventory)).toEqual(["n1", "n2"]);
+    // It is there again: its entry counts more than the tombstone.
+    const back = listing([of], { leased: true, retired: ["n3-1"] });
+    expect(take(with3(known1("n3"), of), back).clusters.size).toBe(0);
   });
 });
 
