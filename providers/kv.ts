@@ -3,7 +3,7 @@
  * `genesis`, `leader`, `members/<node-id>`, `init/<init_id>`, `retired/<incarnation>`.
  */
 import * as z from "zod";
-import { decode, Member } from "../src/core/model.ts";
+import { decode, Member, VERSION } from "../src/core/model.ts";
 import type { Announced, Lookup, Versioned } from "../src/core/provider.ts";
 import { RollcallError } from "../src/lib/errors.ts";
 
@@ -17,6 +17,7 @@ export const rowNames = {
   members: "members/",
   member: (nodeId: string) => `members/${nodeId}`,
   init: (initId: string) => `init/${initId}`,
+  retired: (incarnation: string) => `retired/${incarnation}`,
 } as const;
 
 const DIRECTORIES = ["members", "init", "retired"];
@@ -86,6 +87,11 @@ export function memberOf(row: Pick<Row, "name" | "value">): Member | null {
 
 function nodeIdOf(name: string): string | null {
   return /^members\/([^/]+)$/.exec(name)?.[1] ?? null;
+}
+
+/** What a tombstone holds; its name says all that counts. */
+export function tombstone(id: string): string {
+  return JSON.stringify({ v: VERSION, id });
 }
 
 /** How often an entry may change under a registration before that is no coincidence any more. */

@@ -4,7 +4,7 @@ import { decode, Member } from "../../src/core/model.ts";
 import type { Announced, Members } from "../../src/core/provider.ts";
 import { RollcallError } from "../../src/lib/errors.ts";
 import { badRecord } from "../failure.ts";
-import { rowNames, untilSettled } from "../kv.ts";
+import { rowNames, tombstone, untilSettled } from "../kv.ts";
 import type { Connection } from "./connection.ts";
 import type { HeldRow, Operation, Rows } from "./rows.ts";
 
@@ -63,7 +63,9 @@ export function createMembers({ rows, connection, ttlMs }: MembersOptions): Memb
       found === null
         ? { verb: "check-not-exists", row }
         : { verb: "check-index", row, index: Number(found.revision) };
-    const ended = await rows.commit(doing, [unchanged, { verb: "lock", row, value, session: held }], signal);
+    const lock: Operation = { verb: "lock", row, value, session: held };
+    const back: Operation = { verb: "delete", row: rowNames.retired(member.incarnation) };
+    const ended = await rows.commit(doing, [unchanged, lock, back], signal);
     if (ended.kind === "done") {
       announced = { row, incarnation: member.incarnation };
       return { kind: "held" };
@@ -101,6 +103,11 @@ export function createMembers({ rows, connection, ttlMs }: MembersOptions): Memb
         found.session === session &&
         holderOf(doing, found).incarnation === announced.incarnation
       );
+    },
+
+    async retire({ id, incarnation }, signal) {
+      const row = rowNames.retired(incarnation);
+      await rows.commit(`retire ${id}`, [{ verb: "set", row, value: tombstone(id) }], signal);
     },
 
     async withdraw(signal) {

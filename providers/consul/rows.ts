@@ -13,7 +13,7 @@ export type Tree = { readonly rows: readonly Row[]; readonly index: string };
 
 /** One operation of a transaction, on a row of the cluster. Consul's own verbs. */
 export type Operation = {
-  readonly verb: "get" | "set" | "cas" | "lock" | "check-index" | "check-not-exists";
+  readonly verb: "get" | "set" | "cas" | "lock" | "check-index" | "check-not-exists" | "delete";
   readonly row: string;
   readonly value?: string;
   readonly index?: number;

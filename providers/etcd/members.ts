@@ -3,7 +3,7 @@ import { decode, Member } from "../../src/core/model.ts";
 import type { Announced, Members } from "../../src/core/provider.ts";
 import { codeOf } from "../../src/lib/errors.ts";
 import { badRecord } from "../failure.ts";
-import { rowNames, untilSettled } from "../kv.ts";
+import { rowNames, tombstone, untilSettled } from "../kv.ts";
 import type { Leases } from "./leases.ts";
 import type { HeldRow, Rows } from "./rows.ts";
 
@@ -22,7 +22,8 @@ export function createMembers({ rows, leases, ttlMs }: MembersOptions): Members 
     const holder = found === null ? null : holderOf(doing, found);
     if (holder !== null && holder.incarnation !== member.incarnation) return { kind: "taken", by: holder };
     lease ??= await leases.grant(doing, ttlMs, signal);
-    const change = { row, expected: found, value: JSON.stringify(member), lease };
+    const removes = rowNames.retired(member.incarnation);
+    const change = { row, expected: found, value: JSON.stringify(member), lease, removes };
     const ended = await rows.change(doing, change, signal).catch((error: unknown) => {
       if (codeOf(error) !== "lease_gone") throw error;
       lease = null;
@@ -59,6 +60,12 @@ export function createMembers({ rows, leases, ttlMs }: MembersOptions): Members 
         found.lease === lease &&
         holderOf(doing, found).incarnation === announced.incarnation
       );
+    },
+
+    async retire({ id, incarnation }, signal) {
+      // Refused: it is there already.
+      const row = rowNames.retired(incarnation);
+      await rows.change(`retire ${id}`, { row, expected: null, value: tombstone(id) }, signal);
     },
 
     async withdraw(signal) {

@@ -17,6 +17,8 @@ export type Change = {
   readonly expected: Versioned | null;
   readonly value: string;
   readonly lease?: string;
+  /** Another row, which is removed in the same transaction. */
+  readonly removes?: string;
 };
 
 /** How it ended. `current` is the row at the same moment. */
@@ -84,7 +86,7 @@ export function createRows(connection: Connection, key: string): Rows {
       return { rows: response.kvs.map(toRow), revision: Number(response.header.revision) };
     },
 
-    async change(doing, { row, expected, value, lease }, signal) {
+    async change(doing, { row, expected, value, lease, removes }, signal) {
       const at = bytesOf(row);
       const equal = { key: at, result: "Equal" } as const;
       const request = {
@@ -97,6 +99,7 @@ export function createRows(connection: Connection, key: string): Rows {
               ],
         success: [
           { request_put: { key: at, value: Buffer.from(value), ...(lease === undefined ? {} : { lease }) } },
+          ...(removes === undefined ? [] : [{ request_delete_range: { key: bytesOf(removes) } }]),
         ],
         failure: [{ request_range: { key: at } }],
       };

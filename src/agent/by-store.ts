@@ -1,6 +1,6 @@
 /** Agreeing through a store: its record, this node's entry in its directory, and watching what changes there. */
 import type { Member } from "../core/model.ts";
-import type { Lookup } from "../core/provider.ts";
+import type { Lookup, Members } from "../core/provider.ts";
 import { RollcallError } from "../lib/errors.ts";
 import { openGenesis } from "./genesis.ts";
 import type { Looks } from "./native.ts";
@@ -19,6 +19,7 @@ export type ByStoreOptions = WayOptions & {
 export async function openByStore(options: ByStoreOptions): Promise<Way> {
   const { pacing, peers, part, self, changed } = options;
   let noticed = "";
+  let directory: Members | null = null;
   const genesis = await openGenesis({
     ...options,
     registered: () => registration.state().at === "held",
@@ -59,6 +60,7 @@ export async function openByStore(options: ByStoreOptions): Promise<Way> {
       const { genesis: register, members } = provider;
       if (register === undefined || members === undefined)
         throw new RollcallError("usage", `-disco-mode: ${provider.mode} keeps no genesis record`);
+      directory = members;
       return [
         (s) => genesis.run({ provider, register }, s),
         (s) => registration.run(members, s),
@@ -68,7 +70,8 @@ export async function openByStore(options: ByStoreOptions): Promise<Way> {
     },
     present: () => peers.members().map((m) => m.id),
     farewell: async ({ members }, signal) => members?.withdraw(signal),
-    leave: async () => {},
+    // Before the entry goes: between the two it is still listed, and afterwards nobody waits for it.
+    leave: async (signal) => directory?.retire?.(self(), signal),
   };
 
   /** What one look at the store changes here. */

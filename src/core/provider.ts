@@ -45,6 +45,11 @@ export interface Members {
   announce(member: Member, signal: AbortSignal): Promise<Announced>;
   /** Extends the lease. False: the lease or the entry is gone and `announce` is due. Throws when it cannot tell. */
   renew(signal: AbortSignal): Promise<boolean>;
+  /**
+   * Says that this incarnation is gone for good, so that nobody waits for it; announcing it again takes that back. Safe
+   * to repeat. Absent where the directory keeps no such word.
+   */
+  retire?(member: Pick<Member, "id" | "incarnation">, signal: AbortSignal): Promise<void>;
   /** Removes the entry this instance made, and nobody else's. Safe when there is none. */
   withdraw(signal: AbortSignal): Promise<void>;
 }

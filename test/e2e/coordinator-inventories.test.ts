@@ -3,6 +3,7 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Agent } from "../support/agents.ts";
+import { rollcall } from "../support/commands.ts";
 import {
   type Coordinator,
   discovery,
@@ -85,6 +86,20 @@ onBothStores("a coordinator below a prefix", (store) => {
       "NODE_NEW c",
     ]);
     expect(await idsIn(orders)).toEqual(["a", "b", "c"]);
+
+    // One that leaves in order is not waited for.
+    const addr = pair[1]?.addr() ?? "";
+    const left = await rollcall(["leave", "-addr", addr, "-disco-key", orders, "-confirm", orders]);
+    expect(left).toMatchObject({ code: 0, err: "" });
+    await until(async () => (await coordinator.cluster(orders)).view.counts.discovered === 2, {
+      deadlineMs: 20_000,
+      what: "the node that left to be gone",
+    });
+    expect(without(await told(), /^MEMBERSHIP_DRIFT|^AGENT_DOWN b|^NODE_STALE b/)).toEqual([
+      "CLUSTER_CHANGED",
+      "NODE_REMOVED b",
+    ]);
+    expect(await idsIn(orders)).toEqual(["a", "c"]);
   });
 });
 

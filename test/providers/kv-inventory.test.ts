@@ -186,6 +186,31 @@ function onStore(mode: InventoryMode, start: () => Promise<Store>): void {
     }
   });
 
+  it("knows who left for good from who is only away, until it is back", async () => {
+    const prefix = freshKey();
+    const inventory = await openWith({ ...store.config, prefix });
+    const agent = await store.agent(`${prefix}/a`);
+    const retired = async () => (await lookOf(inventory)).retired;
+    try {
+      await agent.members?.announce(member(), signal);
+      await agent.members?.withdraw(signal);
+      expect(await retired()).toEqual([]);
+      await agent.members?.announce(member(), signal);
+      await agent.members?.retire?.(member(), signal);
+      await agent.members?.retire?.(member(), signal);
+      await agent.members?.withdraw(signal);
+      expect(await retired()).toEqual(["n1-life-1"]);
+      await agent.members?.announce(member({ id: "n2", incarnation: "n2-life-1" }), signal);
+      expect(await retired()).toEqual(["n1-life-1"]);
+      const back = await store.agent(`${prefix}/a`);
+      await back.members?.announce(member(), signal);
+      await back.close();
+      expect(await retired()).toEqual([]);
+    } finally {
+      await agent.close();
+    }
+  });
+
   it("says of which cluster a row is nonsense", async () => {
     const prefix = freshKey();
     await store.put(`${prefix}/a/genesis`, "{}");
