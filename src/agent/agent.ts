@@ -166,6 +166,7 @@ async function serve(
         return null;
       },
       met: way.met,
+      strayed: way.strayed,
       vote: way.vote,
       assumeLost: way.assumeLost,
     },

@@ -54,6 +54,7 @@ export async function openByStore(options: ByStoreOptions): Promise<Way> {
     met({ from }) {
       if (peers.meet(from) && genesis.state().settled === null) genesis.wake();
     },
+    strayed() {},
     vote: null,
     assumeLost: null,
     tasks(provider) {

@@ -2,7 +2,7 @@
  * Agreeing without a store: addresses come from a list or from DNS, votes from the agents, and who belongs to the
  * cluster from what they say of themselves.
  */
-import { type Hello, type Member, VERSION } from "../core/model.ts";
+import { type Hello, type HelloRequest, type Member, VERSION } from "../core/model.ts";
 import type { Told } from "../core/reasons-lost.ts";
 import type { Discovery } from "../core/reasons-voters.ts";
 import { takeWord } from "./assume-lost.ts";
@@ -17,6 +17,8 @@ export type ByVotesOptions = WayOptions & {
   /** The mode of the provider, and the address that others know this agent by. */
   readonly mode: string;
   readonly ownAddress: string;
+  /** Where this node's database is, by its flags. */
+  readonly databases: Discovery["databases"];
   /** This node as a member. */
   readonly entry: () => Member;
   /** Who leads as this node's database sees it. */
@@ -25,17 +27,24 @@ export type ByVotesOptions = WayOptions & {
   readonly heard: () => void;
 };
 
+/** Callers with another key that are remembered, and for how long: they call every second while they wait. */
+const MOST_CALLERS = 16;
+const CALLED_MS = 30_000;
+const MOST_KEY = 256;
 /** A peer that has not named this agent so often in its answers cannot reach it. */
 const TIMES_UNNAMED = 2;
 
 export async function openByVotes(options: ByVotesOptions): Promise<Way> {
-  const { peers, client, self, mode, ownAddress, part, changed } = options;
+  const { peers, client, self, mode, ownAddress, databases, part, changed } = options;
+  const { clock } = options.pacing;
   let unnamed = new Map<string, { readonly id: string; readonly times: number }>();
   let last: readonly Hello[] = [];
   /** Whom an operator has said is gone for good, as each agent that answers last said. */
   let told: readonly Told[] = [];
   /** Who has answered this agent since it was started: of the others the addresses may be those of before. */
   let answered: ReadonlySet<string> = new Set();
+  /** Who called with another key, by incarnation, and when. */
+  const callers = new Map<string, Discovery["callers"][number] & { readonly at: number }>();
   /** In which term this node's database leads, as the others were told; null: it does not. */
   let lead: string | null = null;
 
@@ -122,6 +131,13 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
     told = [...before, ...now];
   };
 
+  const strayed = ({ key, from }: HelloRequest): void => {
+    if (key.length > MOST_KEY) return;
+    callers.delete(from.incarnation);
+    callers.set(from.incarnation, { id: from.id, key, address: from.agent_addr, at: clock.now() });
+    for (const oldest of callers.keys()) if (callers.size > MOST_CALLERS) callers.delete(oldest);
+  };
+
   const discovery = (): Discovery => {
     const { lookup, problems } = seeking.sought();
     const found = lookup?.addresses ?? null;
@@ -140,6 +156,8 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
       blind: [...unnamed.values()].filter(({ times }) => times >= TIMES_UNNAMED).map(({ id }) => id),
       unlisted: found === null ? [] : last.filter((h) => !found.includes(h.agent_addr)).map((h) => h.node_id),
       told,
+      callers: [...callers.values()].filter(({ at }) => clock.now() - at <= CALLED_MS),
+      databases,
     };
   };
 
@@ -175,6 +193,7 @@ export async function openByVotes(options: ByVotesOptions): Promise<Way> {
       if (isNews || (!isMember && isOurs) || (forming && genesis_id !== null)) register.wake(forming);
       if (leader !== undefined && peers.claim(from, { leader, genesis: genesis_id })) options.heard();
     },
+    strayed,
     vote: register.vote,
     assumeLost: (given, signal) =>
       takeWord(given, { peers, state: register.state, giveUp: register.assumeLost }, signal),

@@ -4,6 +4,7 @@ import { formatAddress } from "../core/address.ts";
 import type { Rules, Settled } from "../core/genesis-state.ts";
 import { decode, type MemberRef, Outcome } from "../core/model.ts";
 import { leadIn } from "../core/node-report.ts";
+import { databaseAddresses } from "../core/reasons-voters.ts";
 import type { Database } from "../databases/database.ts";
 import type { Clock } from "../lib/clock.ts";
 import { readIfThere } from "../lib/files.ts";
@@ -73,6 +74,7 @@ export async function openNode(config: AgentConfig, deps: NodeDeps, dataDir: Dat
         leader,
         mode: config.disco.mode,
         ownAddress: formatAddress(config.httpAdvAddr),
+        databases: databasesOf(config),
         heard() {
           cluster.heard();
           beside.told();
@@ -112,6 +114,16 @@ function selfOf({ db, httpAdvAddr }: AgentConfig, id: string, incarnation: () =>
     addr: db.peerAddr ?? "",
   };
   return () => ({ id, incarnation: incarnation(), ...addresses });
+}
+
+/** Where the database is, for telling it from an agent. */
+function databasesOf({ db, httpAdvAddr }: AgentConfig) {
+  const flags = [
+    ["-db-addr", db.addr],
+    ["-db-adv-addr", db.advAddr],
+    ["-db-peer-addr", db.peerAddr],
+  ] as const;
+  return databaseAddresses(flags, formatAddress(httpAdvAddr));
 }
 
 /** The outcome, and the file that carries its revision to the next agent; a damaged file costs only that. */

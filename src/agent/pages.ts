@@ -51,6 +51,8 @@ export type View = {
   refusal(): { readonly code: string; readonly message: string; readonly hint: string } | null;
   hello(): Hello;
   met(hello: HelloRequest): void;
+  /** An agent with another key said hello. */
+  strayed(hello: HelloRequest): void;
   /** Answers a message about a decree; null: this agent has a store to agree in. */
   readonly vote: ((message: Message) => Promise<Reply>) | null;
   /** Says that a voter is gone for good. Null: it votes on nothing. */

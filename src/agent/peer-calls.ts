@@ -56,6 +56,7 @@ function greet(view: View, body: string): Spoken {
   if (!request.ok) return { status: 400, answer: problem("bad_request", `hello: ${request.problem}`) };
   const hello = view.hello();
   if (request.value.key === hello.key) view.met(request.value);
+  else view.strayed(request.value);
   return { status: 200, answer: hello };
 }
 

@@ -39,7 +39,17 @@ const SAME_TEXT_MS = 20;
 
 type Pages = Omit<
   View,
-  "bootId" | "access" | "secret" | "newer" | "met" | "leave" | "failed" | "stopping" | "vote" | "assumeLost"
+  | "bootId"
+  | "access"
+  | "secret"
+  | "newer"
+  | "met"
+  | "strayed"
+  | "leave"
+  | "failed"
+  | "stopping"
+  | "vote"
+  | "assumeLost"
 >;
 
 export function openView(options: ViewOptions) {

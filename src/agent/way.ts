@@ -30,6 +30,8 @@ export type Way = {
   refresh(): void;
   /** An agent said hello, or that it leaves for good. */
   met(hello: HelloRequest): void;
+  /** An agent with another key said hello. */
+  strayed(hello: HelloRequest): void;
   /** Answers a message about a decree, once it is safe on disk; null: this node votes on none. */
   readonly vote: ((message: Message) => Promise<Reply>) | null;
   /** An operator says that a voter is gone for good. Null: it votes on nothing. */

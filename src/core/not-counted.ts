@@ -9,7 +9,7 @@ export function notCountedText({ why, detail }: NotCounted): string {
     case "not_registered":
       return "is not in the members directory (yet)";
     case "duplicate_node_id":
-      return "is the id of two live agents, so neither counts";
+      return `is the id of two live agents${detail === undefined ? "" : `, one of them at ${detail}`}, so neither counts`;
     case "non_voter":
       return "is a non-voter";
     case "other_key":

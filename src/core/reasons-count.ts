@@ -17,17 +17,21 @@ export function votersWords(
   { rules, state, loopbackAmongOthers, discovery }: Facts,
   ruled: readonly string[],
 ): Words {
-  const { expect, nodeId } = rules;
+  const { expect, nodeId, key } = rules;
   const { tally } = state;
   const counted = tally?.counted ?? [];
   const names = counted.map((m) => (m.id === nodeId ? `${m.id} (this node)` : m.id)).join(", ");
   const notCounted = tally?.notCounted ?? [];
-  if (discovery !== null && notCounted.some((n) => n.id === nodeId && n.why === "duplicate_node_id"))
+  const twins = notCounted.filter((n) => n.id === nodeId && n.why === "duplicate_node_id");
+  const other = twins.find((n) => n.incarnation !== state.kept.incarnation)?.detail;
+  if (discovery !== null && twins.length > 0)
     return {
       code: "duplicate_node_id",
-      summary: `Another live agent uses the node id ${nodeId}; neither is counted.`,
+      summary: `Another live agent${other === undefined ? "" : ` at ${other}`} uses the node id ${nodeId}; neither is counted.`,
       unblock: ["Give one of the two another -node-id (and its own -data-dir)."],
     };
+  const strangers = notCounted.filter((n) => n.why === "other_key");
+  const callers = discovery?.callers.filter(({ id }) => !strangers.some((n) => n.id === id)) ?? [];
   const others = notCounted.map((n) => `${n.id} ${notCountedText(n)}`);
   const missing = expect - counted.length;
   return {
@@ -35,8 +39,11 @@ export function votersWords(
     summary: `${counted.length} of ${expect} voters are there${names === "" ? "" : `: ${names}`}. ${missing} more must ${discovery === null ? "register and answer" : "be found and answer"}.`,
     unblock: [
       ...ruled,
-      ...(discovery === null ? [] : discoveryHints(discovery)),
+      ...(discovery === null ? [] : discoveryHints({ ...discovery, callers }, key)),
       ...new Set(others.map((text) => `Not counted: ${text}.`)),
+      ...(strangers.length === 0
+        ? []
+        : [`Give every agent of one cluster the same -disco-key: this one has ${key}.`]),
       ...(loopbackAmongOthers
         ? ["This agent advertises a loopback address, which others cannot reach: give -http-adv-addr."]
         : []),

@@ -1,4 +1,5 @@
 /** The words of `explain` where the agents agree among themselves: what is missing for a decision, and what resolves it. */
+import { formatAddress, parseAddress } from "./address.ts";
 import type { VotersWait } from "./genesis-state.ts";
 import { ANOTHER_KEY, type Known, lostVoters, type Told, votesWords } from "./reasons-lost.ts";
 
@@ -21,6 +22,10 @@ export type Discovery = {
   readonly unlisted: readonly string[];
   /** Agents that answer, and whom an operator has said to them is gone for good. */
   readonly told: readonly Told[];
+  /** Agents that called this one a moment ago with another key. */
+  readonly callers: readonly { readonly id: string; readonly key: string; readonly address: string }[];
+  /** Where this node's database is, and the flag that says so. */
+  readonly databases: readonly { readonly address: string; readonly flag: string }[];
 };
 
 /** Why a node without a store waits. */
@@ -89,20 +94,28 @@ export function votersWait(
 }
 
 /** Why the peers are not found, or do not answer, most telling first. */
-export function discoveryHints(discovery: Discovery): readonly string[] {
-  const { mode, found, problems, foundSelf, silent, unlisted, ownAddress } = discovery;
+export function discoveryHints(discovery: Discovery, key: string): readonly string[] {
+  const { mode, found, problems, foundSelf, silent, unlisted, ownAddress, callers } = discovery;
   const isDns = mode === "dns" || mode === "dns-srv";
+  const own = discovery.databases.filter(({ address }) => found?.includes(address));
   const hints = problems.map(({ text }) => `${text}.`);
   if (problems.some(({ code }) => code === "dns_nxdomain" || code === "dns_no_data"))
     hints.push(
       "Give the full name: search domains are not applied. In Kubernetes the name is that of a headless service, and it needs publishNotReadyAddresses: true, or no pod is listed before it is ready.",
     );
-  if (isDns && found !== null && found.length > 0 && !foundSelf)
+  const help =
+    isDns || mode === "consul-service"
+      ? "set agent_port in -disco-config to the agents' port (4100 by default)"
+      : AGENTS_ADDRESSES;
+  for (const { address, flag } of own)
+    hints.push(`${address} is this node's own database (${flag}), not an agent: ${help}.`);
+  const isNameless = found !== null && found.length > 0 && !foundSelf && own.length === 0;
+  if (isDns && isNameless)
     hints.push(
       `The answer does not name this agent (${ownAddress}): others find it only if it reaches them. A headless service needs publishNotReadyAddresses: true; otherwise look at the name, the records and the resolver's cache.`,
     );
   const isTold = !isDns && mode !== "static";
-  if (isTold && found !== null && found.length > 0 && !foundSelf)
+  if (isTold && isNameless)
     hints.push(
       `The list does not name this agent (${ownAddress}): others find it only if it reaches them. Add it, or look at -http-adv-addr.`,
     );
@@ -112,7 +125,12 @@ export function discoveryHints(discovery: Discovery): readonly string[] {
     hints.push(
       `The answer leaves out ${listed(unlisted)}, known by other ways: nodes see different answers, as from a resolver's cache.`,
     );
-  for (const { address, problem } of silent) hints.push(silentText(address, problem));
+  for (const { address, problem } of silent)
+    if (!own.some((one) => one.address === address)) hints.push(silentText(address, problem, discovery));
+  for (const { id, key: theirs, address } of callers)
+    hints.push(
+      `${id} at ${address} calls this agent with another -disco-key, ${theirs}: give both the same (this one has ${key}).`,
+    );
   return [...hints, ...blindHints(discovery)];
 }
 
@@ -133,12 +151,45 @@ function blindHints({ blind, ownAddress }: Discovery): readonly string[] {
   );
 }
 
-/** A database's address in the place of an agent's is the likeliest mistake of all. */
-function silentText(address: string, problem: string): string {
+const AGENTS_ADDRESSES = "give the agents' addresses (port 4100 by default)";
+
+/** What is at this address, if not an agent. A database's in the place of an agent's is the likeliest mistake of all. */
+function silentText(address: string, problem: string, { databases, ownAddress }: Discovery): string {
   const text = problem.includes(address) ? problem : `${address}: ${problem}`;
-  return /not a rollcall agent|not as a rollcall agent/.test(problem)
-    ? `${text}. Give the agents' addresses (port 4100 by default), not the databases'.`
-    : `No agent answers: ${text}.`;
+  if (/not a rollcall agent|not as a rollcall agent/.test(problem))
+    return `${text}. Give the agents' addresses (port 4100 by default), not the databases'.`;
+  if (/is a later rollcall/.test(problem)) return `${text}. Start the same version everywhere.`;
+  if (/cluster secret/.test(problem))
+    return `${text}. Give every agent the same -cluster-secret-file${problem.includes("another key") ? " and -disco-key" : ""}.`;
+  if (/ refuses: /.test(problem)) return `${text}.`;
+  const port = portOf(address);
+  const database = databases.find((one) => portOf(one.address) === port && port !== portOf(ownAddress));
+  return database === undefined
+    ? `No agent answers: ${text}.`
+    : `No agent answers: ${text}. Port ${port} is that of this node's database (${database.flag}): ${AGENTS_ADDRESSES}.`;
+}
+
+/** Where a database is, by its flags, as an agent's address there would be written; also at the host that others know this node by. */
+export function databaseAddresses(
+  flags: readonly (readonly [flag: string, given: string | null])[],
+  ownAddress: string,
+): Discovery["databases"] {
+  const own = parseAddress(ownAddress);
+  const found = new Map<string, string>();
+  for (const [flag, given] of flags) {
+    const at = parseAddress((given ?? "").replace(/^https?:\/\//i, "").replace(/\/.*$/, ""));
+    if (!at.ok) continue;
+    const { host, port } = at.value;
+    for (const one of own.ok ? [host, own.value.host] : [host]) {
+      const address = formatAddress({ host: one, port });
+      if (address !== ownAddress && !found.has(address)) found.set(address, flag);
+    }
+  }
+  return [...found].map(([address, flag]) => ({ address, flag }));
+}
+
+function portOf(address: string): string {
+  return address.slice(address.lastIndexOf(":") + 1);
 }
 
 function listed(texts: readonly string[]): string {

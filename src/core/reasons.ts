@@ -187,7 +187,7 @@ function waitReason(facts: Facts, wait: Wait): Reason {
       return of(
         code,
         summary,
-        ...(facts.discovery === null ? [] : discoveryHints(facts.discovery)),
+        ...(facts.discovery === null ? [] : discoveryHints(facts.discovery, rules.key)),
         ...unblock,
       );
     }
@@ -196,13 +196,13 @@ function waitReason(facts: Facts, wait: Wait): Reason {
 
 type Make = (code: string, summary: string, ...unblock: string[]) => Reason;
 
-function others({ voter, genesis }: Rules, discovery: Discovery | null, of: Make): Reason {
+function others({ voter, genesis, key }: Rules, discovery: Discovery | null, of: Make): Reason {
   return of(
     "others",
     voter && genesis !== "never"
       ? "Other voters create the cluster; this node joins it."
       : "Waiting for voters to create the cluster; this node only joins.",
-    ...(discovery === null ? [] : discoveryHints(discovery)),
+    ...(discovery === null ? [] : discoveryHints(discovery, key)),
     "Start the voters, or look at what they wait for: `rollcall explain` beside each.",
   );
 }

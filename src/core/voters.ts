@@ -45,11 +45,11 @@ export function countVoters(
     });
   if (!voter) say(self, "non_voter");
   else if (used) say(self, "used");
-  else if (twice.has(self.id)) say(self, "duplicate_node_id");
+  else if (twice.has(self.id)) say(self, "duplicate_node_id", self.agent_addr);
   else voters.push({ ...self, expect: null });
   for (const hello of hellos) {
     const ref = refOf(hello);
-    if (twice.has(ref.id)) say(ref, "duplicate_node_id");
+    if (twice.has(ref.id)) say(ref, "duplicate_node_id", ref.agent_addr);
     else if (hello.key !== key) say(ref, "other_key", hello.key);
     else if (hello.marker !== null) say(ref, "marker", hello.marker.genesis_id);
     else if (hello.used) say(ref, "used");

@@ -60,7 +60,7 @@ async function opened(hellos: Map<string, Hello>, dir: string) {
       ...{ genesis: "auto", formation: "single", initialises: false },
     },
     ...{ dataDir, dbDataDir: null, pacing: { clock, random: () => 0.5 }, uuid: randomUUID },
-    ...{ log: silentLog, self, peers, client, mode: "static", ownAddress: self().agent_addr },
+    ...{ log: silentLog, self, peers, client, mode: "static", ownAddress: self().agent_addr, databases: [] },
     ...{ part: () => silentLog, entry: () => memberOf("n1", { genesis_id: "g1" }) },
     onInit: async () => ({ ok: true }),
     settled() {},
@@ -112,6 +112,20 @@ describe("a node that waits without a store", () => {
     // No time passes: whatever it does now, it does not by looking again by itself.
     way.met({ v: 1, key: "rollcall", from: { id, incarnation, agent_addr }, genesis_id: "g1", leader: null });
     await untilAt("open");
+  });
+
+  it("remembers for a while who called with another key, and knows nobody by it", async () => {
+    const { way, peers, clock } = await opened(new Map(), join(tempDir("n1"), "data"));
+    const call = (id: string, key: string) =>
+      way.strayed({ v: 1, key, from: refTo(id), genesis_id: null, leader: null });
+    call("n2", "another");
+    call("n3", "x".repeat(300));
+    expect(way.discovery()?.callers).toMatchObject([{ id: "n2", key: "another", address: "n2.test:4100" }]);
+    expect(peers.others()).toEqual([]);
+    clock.advance(31_000);
+    expect(way.discovery()?.callers).toEqual([]);
+    for (let n = 0; n < 100; n++) call(`m${n}`, "another");
+    expect(way.discovery()?.callers).toHaveLength(16);
   });
 });
 

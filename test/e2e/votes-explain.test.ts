@@ -54,6 +54,23 @@ describe("agents with a list that do not agree", () => {
     const b = await at(seats[1], listing(seats, y, 2));
     await says(a, `b belongs to another cluster, ${y}`);
     await says(b, `a belongs to another cluster, ${x}`);
+    await says(b, `the same -disco-key: this one has ${y}`);
+  });
+
+  it("say on both sides that they have different keys where only one of them knows of the other", async () => {
+    const seats = await seatsFor(["a", "b"]);
+    const [x, y] = [freshKey(), freshKey()];
+    const a = await at(seats[0], listing(seats, x, 2));
+    const b = await at(seats[1], listing(seats.slice(1), y, 2));
+    await says(a, `b belongs to another cluster, ${y}`);
+    await says(b, `a at ${seats[0]?.at} calls this agent with another -disco-key, ${x}`);
+  });
+
+  it("know their own database in the list", async () => {
+    const [seat] = await seatsFor(["a"]);
+    const database = `${seat?.address}:${await freePort(seat?.address ?? "")}`;
+    const a = await at(seat, [...listing([{ at: database }], freshKey(), 2), "-db-adv-addr", database]);
+    await says(a, `${database} is this node's own database (-db-adv-addr), not an agent: give the agents'`);
   });
 
   it("say on both sides that their secrets differ, or that one has none", async () => {
@@ -69,7 +86,7 @@ describe("agents with a list that do not agree", () => {
     const c = await at(seats[2], listing(seats, key, 3));
     for (const agent of [a, b, c])
       for (const seat of seats.filter(({ id }) => id !== agent.id))
-        await says(agent, new RegExp(`${seat.at}.*secret`));
+        await says(agent, new RegExp(`${seat.at}.*secret.*Give every agent the same -cluster-secret-file`));
     expect((await a.explain()).counted).toEqual(["a"]);
   });
 
@@ -146,6 +163,7 @@ describe("agents with a list that do not agree", () => {
     const second = await at({ ...seats[1], id: "same" } as Seat, listing(seats, key, 2));
     for (const agent of [first, second])
       expect((await agent.waitsFor("duplicate_node_id")).unblock.join()).toContain("-node-id");
+    expect((await first.explain()).summary).toContain(`at ${seats[1]?.at} uses the node id same`);
     const third = await at(seats[2], listing(seats, key, 2));
     expect((await third.waitsFor("voters")).counted).toEqual(["c"]);
     await second.stop();

@@ -143,6 +143,7 @@ export function viewOf(more: Partial<View> = {}): { view: View; shown: Shown; st
     leave: async () => shown.stays,
     hello: () => helloOf("n1", { boot_id: BOOT_ID }),
     met: ({ from }) => void shown.met.push(from),
+    strayed: () => {},
     metrics: () => "rollcall_info 1\n",
     failed: () => {},
     stopping: stop.signal,
