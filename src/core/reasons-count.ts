@@ -74,8 +74,9 @@ export function turnText(
   const last = proposer === undefined ? "" : ` ${proposer.id} asked for this node's vote last.`;
   return [
     `${text}${before.length === 0 ? "" : `: ${before.map((m) => m.id).join(", ")}`}.${last}`,
-    ...ruled,
-    "Nothing to do for some seconds: if none of them asks for votes, this node will.",
+    ...(ruled.length > 0
+      ? ruled
+      : ["Nothing to do for some seconds: if none of them asks for votes, this node will."]),
     ...(who === undefined
       ? []
       : [`If this lasts: look at what ${who.id} waits for, \`rollcall explain\` beside it.`]),

@@ -107,6 +107,9 @@ describe("a founder that was said to be gone for good", () => {
   it("is named while voters are missing too, and not once all others were told", () => {
     const given = { votes: { ...accepted(all), lost: ["n3-1"] }, counted: ["n1", "n2"] };
     expect(waits({ on: "voters" }, given)).toContain(`Run ${command("n3")} beside n2.`);
+    const turn = waits({ on: "turn" }, given);
+    expect(turn).toContain(`Run ${command("n3")} beside n2.`);
+    expect(turn).not.toContain("Nothing to do");
     const done = waits({ on: "voters" }, { ...given, told: [told("n2", "n3")] });
     expect(done).not.toContain("assume-lost");
     expect(waits(lost("n3"), { ...given, told: [told("n2", "n3")] })).toContain("Nothing to do");
