@@ -192,7 +192,7 @@ describe("the commands that ask a coordinator", () =>
       await until(async () => (await says("events", "-cluster", TWO)).includes("DISCOVERY_SUSPECT"), MOMENT);
       expect((await coordinator.cluster(TWO)).view.counts.discovered).toBe(4);
       expect(await says("discovery", "accept", "inventory")).toBe(
-        "discovery inventory: what it lists is taken as the truth\n",
+        `discovery inventory: what it lists of ${TWO} is taken as the truth\n`,
       );
       expect((await coordinator.cluster(TWO)).view.counts.discovered).toBe(1);
       const told = (await coordinator.events(TWO)).map(({ type }) => type.slice("rollcall.".length));
