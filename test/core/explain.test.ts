@@ -410,16 +410,11 @@ describe("a settled node", () => {
   });
 
   it("says that its list is gone, stays settled, and passes over whom it cannot reach", () => {
-    const discovery = {
+    const discovery = discoveryOf({
       ...{ mode: "file", found: ["10.0.0.1:4100"], foundSelf: true, ownAddress: "10.0.0.1:4100" },
       problems: [{ code: "file", text: "look for agents in /a: ENOENT" }],
-      ...{
-        silent: [{ address: "10.0.0.2:4100", problem: "connection refused" }],
-        blind: [],
-        unlisted: [],
-        told: [],
-      },
-    };
+      silent: [{ address: "10.0.0.2:4100", problem: "connection refused" }],
+    });
     const settled: Settled = { kind: "join", record: sealed };
     const said = explained({ state: { settled, phase: { at: "open" } }, facts: { discovery } });
     expect(said).toMatchObject({
