@@ -62,12 +62,19 @@ const Body = {
 /** A view as it came. The index is not part of the body, so equal bodies are equal views. */
 type View = { readonly doing: string; readonly index: string; readonly body: string };
 
-/** The id's view: at once, or held by the service while its index is still `index`. */
-async function readView(connection: Connection, doing: string, index: string | null, signal: AbortSignal) {
-  const held = index !== null;
-  const query = held ? `?wait=${formatDuration(HOLD_MS)}&index=${encodeURIComponent(index)}` : "";
+/** The id's view: at once, or held by the service while it is the one that was seen. */
+async function readView(
+  connection: Connection,
+  doing: string,
+  seen: View | null,
+  signal: AbortSignal,
+): Promise<View> {
+  const held = seen !== null;
+  const query = held ? `?wait=${formatDuration(HOLD_MS)}&index=${encodeURIComponent(seen.index)}` : "";
   const question = { doing, method: "GET", path: `/view${query}`, extraMs: held ? HOLD_MS : 0 } as const;
   const answer = await connection.ask(question, signal);
+  // Somebody's change that the service could not keep, and took back: nothing is new.
+  if (held && says(answer, 503, "store")) return seen;
   if (answer.status !== 200) throw unexpected(doing, answer, connection);
   return { doing, index: headerOf(answer, "rollcall-index", doing), body: answer.body };
 }
@@ -75,7 +82,7 @@ async function readView(connection: Connection, doing: string, index: string | n
 async function* watch(connection: Connection, signal: AbortSignal): AsyncIterable<Lookup> {
   let seen: View | null = null;
   for (;;) {
-    const view: View = await readView(connection, "watch", seen?.index ?? null, signal);
+    const view: View = await readView(connection, "watch", seen, signal);
     const same = view.body === seen?.body;
     seen = view;
     if (!same) yield toLookup(view);

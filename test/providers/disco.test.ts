@@ -362,6 +362,25 @@ describe("watch", () => {
     expect((await following).leader).toEqual({ value: "n1", revision: "r" });
   });
 
+  it("goes on where the service took back somebody's change: nothing is new", async () => {
+    const view = (leader: string | null) =>
+      JSON.stringify({ members: [], genesis: null, leader: leader && { value: leader, revision: "r" } });
+    const refusal = { error: { code: "store", message: "the store failed, and nothing was changed" } };
+    const answers = [
+      [200, view(null)],
+      [503, JSON.stringify(refusal)],
+      [200, view("n1")],
+    ] as const;
+    const server = await fake((_, response) => {
+      const [status, body] = answers[server.asked() - 1] ?? [500, ""];
+      response.writeHead(status, { "rollcall-index": "a" }).end(body);
+    });
+    const watching = (await connectTo(server.url)).watch?.(signal())[Symbol.asyncIterator]();
+    if (watching === undefined) throw new TypeError("no watch");
+    await next(watching);
+    expect((await next(watching)).leader).toEqual({ value: "n1", revision: "r" });
+  });
+
   it("ends by throwing on abort, and leaves no request behind", async () => {
     const { url, registers } = await service();
     const own = new AbortController();
