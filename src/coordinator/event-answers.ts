@@ -56,7 +56,11 @@ export function eventAnswers(view: View, streams: Streams) {
 /** The position that a place in the log means, told as one or as an event's id; null: where it begins. */
 async function placeOf({ store }: Pick<View, "store">, after: string | undefined): Promise<number | null> {
   if (after === undefined || after === "0") return null;
-  if (/^\d{1,15}$/.test(after)) return Number(after);
+  if (/^\d{1,15}$/.test(after)) {
+    const { newest } = await store.extent();
+    if (Number(after) <= newest) return Number(after);
+    throw refusal("gone", `the log ends before position ${after}`, "begin anew, without `after`");
+  }
   const position = await store.position(after);
   if (position === null)
     throw refusal("gone", `the event ${after} is not kept, or never was`, "begin anew, without `after`");

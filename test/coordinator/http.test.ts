@@ -294,6 +294,10 @@ describe("the log of events", () => {
     const made = filled();
     made.log.keepFrom(4);
     expect(await refused(made, "/v1/events?after=1")).toMatchObject({ status: 410, code: "gone" });
+    for (const path of ["/v1/events", "/v1/clusters/prod%2Forders/events"])
+      expect(await refused(made, `${path}?after=99999999`)).toMatchObject({
+        ...{ status: 410, code: "gone", message: "the log ends before position 99999999" },
+      });
     expect(await refused(made, "/v1/events?after=prod/orders:1")).toMatchObject({
       status: 410,
       code: "gone",
