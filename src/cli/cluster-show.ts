@@ -1,5 +1,6 @@
 /** `rollcall cluster show`: one cluster, from its health down to each node. */
 import type { Settings } from "../config.ts";
+import { formatDuration } from "../lib/duration.ts";
 import { ask } from "./ask.ts";
 import { coordinatorClient } from "./coordinator-configs.ts";
 import type { Io } from "./io.ts";
@@ -28,23 +29,27 @@ export async function run(settings: Settings, io: Io): Promise<number> {
     await printValue(object, output, io);
     return 0;
   }
-  io.stdout(asLines(readValue(ServedDetail, object, config), styleOf(io)));
+  io.stdout(asLines(readValue(ServedDetail, object, config), styleOf(io), io.pacing.clock.wall()));
   return 0;
 }
 
-function asLines(cluster: ServedDetail, style: Style): string {
+/** `now`: milliseconds since the epoch. */
+function asLines(cluster: ServedDetail, style: Style, now: number): string {
+  const { enabled, run } = cluster;
   const { display_name, health, counts, nodes, discovery, genesis_id } = cluster.view;
   const id = cluster.cluster_id;
+  const known = run === null ? "disabled" : `disabled; ${health} when it was last refreshed`;
   const told = (["up", "reached", "discovered", "expected"] as const).map((of) => `${counts[of]} ${of}`);
   const rows: readonly (readonly string[])[] = [
     ["cluster", display_name === null ? id : `${id} (${display_name})`],
-    ["health", health],
+    ["health", enabled ? health : known],
     ...reasonsOf(cluster).map((reason) => ["reason", reason]),
     ["nodes", told.join(", ")],
     ["primary", primariesOf(cluster).join(", ") || "none"],
     ...nodes.filter(({ agent }) => agent?.status === "down").map((node) => ["missing", missing(node)]),
     ["discovery", discovery ?? ""],
     ["genesis", genesis_id ?? "not known yet"],
+    ["refreshed", refreshed(cluster, now)],
   ];
   const head = columns(rows, (text, row, column) => {
     if (column === 0) return style("dim", text);
@@ -52,6 +57,14 @@ function asLines(cluster: ServedDetail, style: Style): string {
     return colour === null ? text : style([colour, "bold"], text);
   });
   return nodes.length === 0 ? head : `${head}\n${nodeTable([], nodes.map(nodeCells), style)}`;
+}
+
+/** Below a second nobody cares how late it began. */
+function refreshed({ run, late_ms }: ServedDetail, now: number): string {
+  if (run === null || run.ended_at === null) return "never";
+  const inSeconds = (ms: number) => formatDuration(Math.max(0, Math.round(ms / 1_000)) * 1_000);
+  const late = late_ms < 1_000 ? "" : `, begun ${inSeconds(late_ms)} late`;
+  return `${inSeconds(now - run.ended_at)} ago${late}`;
 }
 
 function missing(node: ServedNode): string {

@@ -30,7 +30,7 @@ function tableOf(clusters: readonly ServedCluster[], io: Io): string {
   const style = styleOf(io);
   const rows = clusters.map((cluster) => [
     cluster.cluster_id,
-    cluster.view.health,
+    cluster.enabled ? cluster.view.health : "disabled",
     `${cluster.view.counts.up}/${cluster.view.counts.expected}`,
     primariesOf(cluster).join(", "),
     versionsOf(cluster).join(", "),

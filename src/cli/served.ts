@@ -34,17 +34,25 @@ const Summary = z.object({
 });
 
 /** One item of `/v1/clusters`. */
-export const ServedCluster = z.object({ cluster_id: z.string(), enabled: z.boolean(), view: Summary });
+export const ServedCluster = z.object({
+  cluster_id: z.string(),
+  enabled: z.boolean(),
+  late_ms: z.number(),
+  /** When it was last refreshed by its schedule, in milliseconds since the epoch; null: it was not. */
+  run: z.object({ ended_at: z.number().nullable(), error: z.string().nullable() }).nullable(),
+  view: Summary,
+});
 export type ServedCluster = z.infer<typeof ServedCluster>;
 
 /** `/v1/clusters/ID`: the same, with its nodes. */
 export const ServedDetail = ServedCluster.extend({ view: Summary.extend({ nodes: z.array(ServedNode) }) });
 export type ServedDetail = z.infer<typeof ServedDetail>;
 
-/** Why a cluster is not green, and that nobody polls it where that is so. */
-export function reasonsOf({ enabled, view }: ServedCluster): readonly string[] {
+/** Why a cluster is not green, and that nobody polls it, or cannot, where that is so. */
+export function reasonsOf({ enabled, run, view }: ServedCluster): readonly string[] {
   const told = view.reasons.map(({ node, message }) => (node === null ? message : `${node}: ${message}`));
-  return enabled ? told : ["its settings have enabled: false", ...told];
+  const failed = (run?.error ?? null) === null ? [] : [`its last refresh failed: ${run?.error}`];
+  return enabled ? [...failed, ...told] : ["its settings have enabled: false", ...told];
 }
 
 /** Who leads, and whoever claims it beside. */

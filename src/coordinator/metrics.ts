@@ -72,6 +72,14 @@ function clusterMetrics(clusters: MetricFacts["clusters"]): Metric[] {
       ),
     ),
     many(
+      "cluster_enabled",
+      "1 where a cluster is refreshed by its schedule, 0 where its settings have enabled: false.",
+      clusters.map(({ page }) => ({
+        labels: of(page.cluster_id),
+        value: page.settings.enabled ? 1 : 0,
+      })),
+    ),
+    many(
       "cluster_primaries",
       "Nodes that say that they are a shard's primary.",
       seen.flatMap((view) =>

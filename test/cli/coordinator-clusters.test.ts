@@ -73,12 +73,32 @@ describe("clusters", () => {
     const { code, out, err } = await ask("clusters");
     expect([code, err]).toEqual([0, ""]);
     expect(out).toMatchInlineSnapshot(`
-      "ID            HEALTH  NODES  PRIMARY  VERSION         WHY
-      prod/billing  yellow  2/4    a        8.26.8, 8.25.0  c: what is known of it is old; its agent is unreachable (and 2 more)
-      prod/orders   green   3/3    a        8.26.8          -
-      prod/young    yellow  0/0    -        -               its settings have enabled: false (and 1 more)
+      "ID            HEALTH    NODES  PRIMARY  VERSION         WHY
+      prod/billing  yellow    2/4    a        8.26.8, 8.25.0  c: what is known of it is old; its agent is unreachable (and 2 more)
+      prod/orders   green     3/3    a        8.26.8          -
+      prod/young    disabled  0/0    -        -               its settings have enabled: false (and 1 more)
       "
     `);
+  });
+
+  it("does not look green where nobody refreshes, or refreshing fails", async () => {
+    const run_ = { next_at: 0, started_at: 0, ended_at: 0, error: "our own credentials: no token" };
+    const failing = { ...well.detail, run: run_, late_ms: 3_000 };
+    const idle = { ...well.detail, run: run_, cluster_id: "prod/idle", enabled: false };
+    const pages: Pages = {
+      "GET /v1/clusters": { body: { items: [failing, idle], next: null } },
+      "GET /v1/clusters/prod%2Forders": { body: failing },
+      "GET /v1/clusters/prod%2Fidle": { body: idle },
+    };
+    const [, first = "", second = ""] = (await ask("clusters", pages)).out.split("\n");
+    expect(first).toMatch(/ green .* its last refresh failed: our own credentials: no token$/);
+    expect(second).toMatch(/^prod\/idle +disabled /);
+    const shown = (await ask("cluster show prod/orders", pages)).out;
+    expect(shown).toMatch(/^reason +its last refresh failed: our own credentials: no token$/m);
+    expect(shown).toMatch(/^refreshed +\d+[a-z0-9]* ago, begun 3s late$/m);
+    expect((await ask("cluster show prod/idle", pages)).out).toMatch(
+      /^health +disabled; green when it was last refreshed$/m,
+    );
   });
 
   it("names everybody who claims to lead", async () => {
@@ -124,7 +144,8 @@ describe("clusters", () => {
 
   it("is coloured on a terminal, unless nobody wants that", async () => {
     const coloured = await ask("clusters", all, { terminal: true });
-    expect(coloured.out).toContain("\u001b[33myellow\u001b[39m");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are these.
+    expect(coloured.out).toMatch(/\u001b\[33myellow *\u001b\[39m/);
     const plain = await ask("clusters");
     expect((await ask("clusters", all, { terminal: true, env: { NO_COLOR: "1" } })).out).toBe(plain.out);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are these.
@@ -148,6 +169,7 @@ describe("cluster show", () => {
       missing    d:4100: connect: connection refused
       discovery  consul
       genesis    genesis-1
+      refreshed  never
 
       NODE  AGENT   STATE            ROLE     VERSION  LAG         PROBLEM
       a     a:4100  healthy          leader   8.26.8   -           -
@@ -170,13 +192,14 @@ describe("cluster show", () => {
   it("has little to say before the first refresh", async () => {
     expect((await ask("cluster show prod/young")).out).toMatchInlineSnapshot(`
       "cluster    prod/young
-      health     yellow
+      health     disabled
       reason     its settings have enabled: false
       reason     it was never refreshed
       nodes      0 up, 0 reached, 0 discovered, 0 expected
       primary    none
       discovery  -
       genesis    not known yet
+      refreshed  never
       "
     `);
   });

@@ -375,6 +375,7 @@ describe("who looks on", () => {
       'rollcall_cluster_nodes{cluster_id="prod/orders",state="expected"} 3',
       'rollcall_cluster_nodes{cluster_id="prod/orders",state="up"} 3',
       'rollcall_cluster_health{cluster_id="prod/orders",status="green"} 1',
+      'rollcall_cluster_enabled{cluster_id="prod/orders"} 1',
       'rollcall_cluster_health{cluster_id="prod/orders",status="red"} 0',
       'rollcall_cluster_primaries{cluster_id="prod/orders",shard="db"} 1',
       'rollcall_cluster_refresh_late_seconds{cluster_id="new\\"\\n"} 0.012',
