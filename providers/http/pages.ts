@@ -25,7 +25,13 @@ export interface Pages {
   close(): void;
 }
 
-const Page = z.looseObject({ clusters: z.array(z.unknown()), cursor: z.string().nullish() });
+const Page = z.looseObject(
+  {
+    clusters: z.array(z.unknown(), "must be a list"),
+    cursor: z.string("must be a text, or null").nullish(),
+  },
+  "must be {clusters: […], cursor}",
+);
 
 /** Connects to nothing yet. */
 export function createPages(config: Config, deps: Deps): Pages {
@@ -36,7 +42,8 @@ export function createPages(config: Config, deps: Deps): Pages {
   function pageOf({ body }: Answer): z.infer<typeof Page> {
     const page = decode(Page, body);
     if (page.ok) return page.value;
-    throw new RollcallError("bad_record", `${doing}: the answer ${page.problem} (${where})`);
+    const problem = page.problem.replace(/^(\w+): /, "'s $1 ").replace(/^(?!')/, " ");
+    throw new RollcallError("bad_record", `${doing}: the answer${problem} (${where})`);
   }
 
   const stop = (what: string) => new RollcallError("store_error", `${doing}: ${what} (${where})`);

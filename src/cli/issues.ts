@@ -20,14 +20,34 @@ function linesOf(schema: z.core.$ZodType, issue: z.core.$ZodIssue): readonly str
       (key) => `${name([...issue.path, key])}: unknown key${didYouMean(nearest(key, known))}`,
     );
   }
-  // The key's own schema says what is wrong with it.
-  const told = issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message;
-  const message = told
-    .replace(/^Invalid input: .*received undefined$/, "is required")
-    .replace(/^Invalid (?:input|option): /, "")
-    .replace(/^expected /, "must be ")
-    .replace(/, received /, ", not ");
+  const message = wordsOf(issue);
   return [issue.path.length === 0 ? message : `${name(issue.path)}: ${message}`];
+}
+
+/** What people call the types of values. */
+const KINDS: Readonly<Record<string, string>> = {
+  array: "a list",
+  boolean: "true or false",
+  int: "a whole number",
+  number: "a number",
+  object: "a mapping",
+  record: "a mapping",
+  string: "a text",
+};
+
+function wordsOf(issue: z.core.$ZodIssue): string {
+  const { message } = issue;
+  // The key's own schema says what is wrong with it.
+  if (issue.code === "invalid_key") return issue.issues[0]?.message ?? message;
+  if (issue.code === "invalid_value" && /^Invalid /.test(message))
+    return issue.values.length === 1
+      ? `must be ${String(issue.values[0])}`
+      : `must be one of ${issue.values.join(", ")}`;
+  const [, received] = /^Invalid input: .*, received (\w+)$/.exec(message) ?? [];
+  if (issue.code !== "invalid_type" || received === undefined)
+    return message.replace(/^Invalid (?:input|option): /, "").replace(/^expected /, "must be ");
+  if (received === "undefined") return "is required";
+  return `must be ${KINDS[issue.expected] ?? issue.expected}, not ${KINDS[received] ?? received}`;
 }
 
 function name(path: readonly PropertyKey[]): string {

@@ -249,7 +249,7 @@ describe("a server that fails", () => {
     [
       "sends other JSON",
       [text("{}")],
-      "bad_record: list clusters: the answer clusters: Invalid input: expected array, received undefined (WHERE)",
+      "bad_record: list clusters: the answer's clusters must be a list (WHERE)",
     ],
     [
       "repeats a cursor",
