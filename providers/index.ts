@@ -47,5 +47,8 @@ export const inventories: Readonly<Record<InventoryMode, () => Promise<Inventory
   dns: async () => ofOneCluster(await import("./dns.ts")),
   "dns-srv": async () => ofOneCluster(await import("./dns-srv.ts")),
   "consul-service": async () => ofOneCluster(await import("./consul-service.ts")),
-  static: async () => ofOneCluster(await import("./static.ts")),
+  static: async () => {
+    const { Inventoried: Config, open } = await import("./static.ts");
+    return ofOneCluster({ Config, open: (config) => open(Config.parse(config)) });
+  },
 };

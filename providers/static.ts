@@ -21,6 +21,12 @@ const agent = z.string().transform((text, context) => {
 export const Config = z.strictObject({ addresses: z.array(agent).max(1000) });
 export type Config = z.infer<typeof Config>;
 
+/** The same as a coordinator's inventory: there somebody has to be named. */
+export const Inventoried = Config.refine(({ addresses }) => addresses.length > 0, {
+  path: ["addresses"],
+  error: "must name at least one agent",
+});
+
 /** Opens the provider. Throws nothing, and asks nobody, now or later. */
 export async function open(config: Config): Promise<Provider> {
   const addresses = [...new Set(config.addresses)];

@@ -12,6 +12,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { contextFor, member, patient, record } from "../contract/stage.ts";
 import { startNameServer } from "../support/name-server.ts";
 import { inventoryContext, inventoryOpener, lackOf, lookOf, plainNode } from "./inventory-stage.ts";
+import { problemOf } from "./opener.ts";
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -50,6 +51,11 @@ describe("every mode of an inventory", () => {
 describe("a list", () => {
   const openWith = inventoryOpener("static");
 
+  it("names somebody", async () => {
+    const { Config } = await inventories.static();
+    expect(problemOf(Config, { addresses: [] })).toBe("addresses: must name at least one agent");
+  });
+
   it("is one cluster, sorted", async () => {
     const inventory = await openWith(
       { addresses: ["b.example", "a.example:4101", "b.example:4100"] },
@@ -64,7 +70,7 @@ describe("a list", () => {
 
   it("is none that nobody names", async () => {
     const { Config, open } = await inventories.static();
-    await expect(open(Config.parse({ addresses: [] }), inventoryContext(null))).rejects.toMatchObject({
+    await expect(open(Config.parse({ addresses: ["a"] }), inventoryContext(null))).rejects.toMatchObject({
       code: "no_cluster_id",
     });
   });
