@@ -16,7 +16,7 @@ import {
 export const SETTINGS_NAME = /^[^.].*\.(ya?ml|json)$/;
 const MOST_FILES = 1_000;
 const MOST_BYTES = 8 * 1024 * 1024;
-/** Writers write in steps; what is read between two of them is read again. */
+/** Writers write in steps, the first of which may leave nothing: how long there is nothing new before it is taken. */
 const SETTLE_MS = 100;
 /** File systems that tell nobody of changes (network mounts) are looked at this often. */
 const LOOK_MS = 5_000;
@@ -74,11 +74,12 @@ export async function watchSettings(options: WatchOptions, signal: AbortSignal):
   let last = "";
   try {
     while (!signal.aborted) {
-      if (await changed.wait(pacing.clock, LOOK_MS, signal)) await pacing.clock.sleep(SETTLE_MS, signal);
+      await changed.wait(pacing.clock, LOOK_MS, signal);
       if (signal.aborted) return;
       try {
-        for (const problem of await files.take(await readSettings(path)))
-          log.error({ problem }, "settings not applied");
+        const now = await settled(path, pacing, signal);
+        if (signal.aborted) return;
+        for (const problem of await files.take(now)) log.error({ problem }, "settings not applied");
         last = "";
       } catch (error) {
         // Told once: the same failure again is no news.
@@ -88,6 +89,21 @@ export async function watchSettings(options: WatchOptions, signal: AbortSignal):
     }
   } finally {
     close();
+  }
+}
+
+/** What is there once two looks agree. */
+async function settled(
+  path: string,
+  { clock }: Pacing,
+  signal: AbortSignal,
+): Promise<readonly SettingsFile[]> {
+  for (let before = ""; ; ) {
+    await clock.sleep(SETTLE_MS, signal);
+    const files = await readSettings(path);
+    const now = JSON.stringify(files);
+    if (now === before || signal.aborted) return files;
+    before = now;
   }
 }
 

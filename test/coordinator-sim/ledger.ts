@@ -176,9 +176,10 @@ export function openLedger(options: LedgerOptions) {
     });
   }
 
-  /** I5. */
+  /** I5. A node that went, with its tombstone, is another one when it is listed again. */
   function backwards(id: string, facts: Facts, marks: Marks): void {
-    const known = places.get(id) ?? new Map<string, readonly [number, number]>();
+    const here = new Set(facts.nodes.map(({ identity }) => identity?.node_id));
+    const known = new Map([...(places.get(id) ?? [])].filter(([node]) => here.has(node)));
     places.set(id, known);
     for (const { agent_addr, identity } of facts.nodes) {
       const mark = marks.nodes[agent_addr];

@@ -194,6 +194,27 @@ describe("settings from files", () => {
     await settled("two");
   });
 
+  it("are taken once two looks agree: a write that is under way is no bad file", async () => {
+    const path = join(tempDir(), "s.yaml");
+    writeFileSync(path, "bad");
+    const clock = manualClock();
+    const { texts, lines } = watching(path, clock);
+    const look = async () => {
+      await until(() => clock.pending() > 0, within("the wait before a look"));
+      clock.advance(SETTLE_MS);
+    };
+    await look();
+    // That look has been, and the next one is waited for.
+    await until(() => clock.pending() > 0, within("the wait before the next look"));
+    writeFileSync(path, "one");
+    await until(async () => {
+      await look();
+      return texts.length > 0;
+    }, within("the settings"));
+    expect(texts).toEqual(["one"]);
+    expect(lines).toEqual([]);
+  });
+
   it("stay when the file goes bad or away, with one line in the log", async () => {
     const dir = tempDir();
     const path = join(dir, "s.yaml");
