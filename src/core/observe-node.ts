@@ -151,9 +151,9 @@ function reportOf({ report, voter, api_addr, addr, genesis_id }: Seen, known: En
   return { kind, version: report.version ?? kept, status, role, voter, api_addr, addr, genesis_id };
 }
 
-/** Whether its agent could not ask the database, so that what it lacks says nothing. */
+/** Whether its agent could not ask the database, be it that it does not run, so that what it lacks says nothing. */
 export function cannotTell({ status }: Pick<Report, "status">): boolean {
-  return status === "unavailable" || status === "joining";
+  return status === "unavailable" || status === "joining" || status === "unknown";
 }
 
 /** The very ones that were known where nothing else is told; `told` null: not asked for. */

@@ -88,7 +88,7 @@ describe("a refresh", () => {
     expect(step(first, looked).changes).toEqual([]);
     // It says the same once more: now it is believed, though nothing changed there.
     const still = step(first, then(seen("b", { boot_id: "boot-b2", seq: 1, report: blank, shards: [] })));
-    expect(typesOf(still.changes)).toEqual(["NODE_CHANGED b", "SHARD_ALLOCATION_LOST b/raft"]);
+    expect(typesOf(still.changes)).toEqual(["NODE_CHANGED b"]);
     expect(marksAt(still, "b")).toMatchObject({ boot_id: "boot-b2", seq: 1, earlier: ["boot-b"] });
     // Nor may an agent that starts again and again keep it up.
     const again = step(first, then(seen("b", { boot_id: "boot-b3", seq: 1, report: blank, shards: [] })));
@@ -98,6 +98,7 @@ describe("a refresh", () => {
   it.each([
     ["does not answer", "unavailable"],
     ["is opening its data", "joining"],
+    ["does not run, and is being started again", "unknown"],
   ] as const)(
     "keeps the version and the shards of a database that %s: nothing of them is told",
     (_, status) => {
@@ -109,7 +110,7 @@ describe("a refresh", () => {
         { seq: 8, kind: "status", before: "healthy", after: status },
       ];
       const down = step(first, then(seen("a", { seq: 8, transitions, report: paused, shards: [] })));
-      expect(typesOf(down.changes)).toEqual([status === "joining" ? "NODE_CHANGED a" : "NODE_DOWN a"]);
+      expect(typesOf(down.changes)).toEqual([status === "unavailable" ? "NODE_DOWN a" : "NODE_CHANGED a"]);
       expect(nodeAt(down, "a")).toMatchObject({
         ...{ report: { status, version: "8.26.8" }, shards: [{ id: "raft", role: "primary" }] },
       });
