@@ -27,7 +27,7 @@ export type Incarnation = {
   unsure: number;
   /** When the last of these came back: who acts in the same moment may not have heard of it yet. */
   sureAt: number;
-  /** When it last could not read the store back, and until when it cannot. */
+  /** When it last could not read the store back, or came to have to, and until when it cannot. */
   unreadAt: number;
   blindUntil: number;
   readonly beganAt: number;

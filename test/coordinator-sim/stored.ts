@@ -2,7 +2,7 @@
  * The store as one incarnation has it: the real one, behind which it may die, fail, be slow, and not know. What is asked
  * for in order is done in order, as the real one does.
  */
-import { RollcallError } from "../../src/lib/errors.ts";
+import { codeOf, RollcallError } from "../../src/lib/errors.ts";
 import type { Commit, Store } from "../../src/store/store.ts";
 import type { Chance } from "../sim/chance.ts";
 import type { Time } from "../sim/time.ts";
@@ -40,6 +40,10 @@ export function storeFor(options: StoredOptions): Store {
       if (isWide) life.unsure += 1;
       try {
         return await ask(() => commit(commits));
+      } catch (error) {
+        // It is to be read back first.
+        if (codeOf(error) === "store_unknown") life.unreadAt = options.time.now();
+        throw error;
       } finally {
         if (isWide) {
           life.unsure -= 1;
