@@ -1,5 +1,6 @@
 /** What a provider's schema says of its configuration, as lines without values. */
 import type * as z from "zod";
+import { kindOf } from "../lib/kinds.ts";
 import { nearest } from "../lib/suggest.ts";
 import { didYouMean } from "./usage.ts";
 
@@ -24,17 +25,6 @@ function linesOf(schema: z.core.$ZodType, issue: z.core.$ZodIssue): readonly str
   return [issue.path.length === 0 ? message : `${name(issue.path)}: ${message}`];
 }
 
-/** What people call the types of values. */
-const KINDS: Readonly<Record<string, string>> = {
-  array: "a list",
-  boolean: "true or false",
-  int: "a whole number",
-  number: "a number",
-  object: "a mapping",
-  record: "a mapping",
-  string: "a text",
-};
-
 function wordsOf(issue: z.core.$ZodIssue): string {
   const { message } = issue;
   // The key's own schema says what is wrong with it.
@@ -47,7 +37,7 @@ function wordsOf(issue: z.core.$ZodIssue): string {
   if (issue.code !== "invalid_type" || received === undefined)
     return message.replace(/^Invalid (?:input|option): /, "").replace(/^expected /, "must be ");
   if (received === "undefined") return "is required";
-  return `must be ${KINDS[issue.expected] ?? issue.expected}, not ${KINDS[received] ?? received}`;
+  return `must be ${kindOf(issue.expected)}, not ${kindOf(received)}`;
 }
 
 function name(path: readonly PropertyKey[]): string {

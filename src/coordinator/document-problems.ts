@@ -1,22 +1,12 @@
 /** What is wrong with a document, as lines: the place, what was given, what is allowed, and what was probably meant. */
 import type * as z from "zod";
+import { kindOf } from "../lib/kinds.ts";
 import { nearest } from "../lib/suggest.ts";
 
 /** Longer values are cut. */
 const MOST_SHOWN = 60;
 /** Below these the values may be secrets. */
 const SECRET = /^spec\.(?:config|url|body|headers)\b/;
-
-/** What people call the types of values. */
-const KINDS: Readonly<Record<string, string>> = {
-  array: "a list",
-  boolean: "true or false",
-  int: "a whole number",
-  number: "a number",
-  object: "a mapping",
-  record: "a mapping",
-  string: "a text",
-};
 
 /** One line an issue, as in `spec.interval: is "0s"; must be …`. */
 export function issueLines(schema: z.ZodType, given: unknown, error: z.ZodError): readonly string[] {
@@ -61,7 +51,7 @@ function allowed(issue: z.core.$ZodIssue): string {
   if (issue.code === "too_small") return atLeast(issue.origin, Number(issue.minimum));
   if (issue.code === "too_big" && issue.origin !== "string")
     return `must ${issue.origin === "array" ? "have" : "be"} at most ${issue.maximum}`;
-  if (issue.code === "invalid_type") return `must be ${KINDS[issue.expected] ?? issue.expected}`;
+  if (issue.code === "invalid_type") return `must be ${kindOf(issue.expected)}`;
   return issue.message;
 }
 
