@@ -1,8 +1,10 @@
 /** What agents are shown and trusted by: tokens and certificates, read again when their files change. */
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { DiscoverySettings } from "../core/settings.ts";
+import { tokenIn } from "../lib/bearer.ts";
 import type { Clock } from "../lib/clock.ts";
 import { RollcallError, reason } from "../lib/errors.ts";
+import { holdsCertificates } from "../lib/pem.ts";
 
 /** `context` is the same object for as long as the files hold the same; null: the system's trust, and nothing to show. */
 export type AgentCredentials = { readonly token: string | null; readonly context: SecureContext | null };
@@ -45,12 +47,12 @@ function reader({ tls, token_file }: Settings, file: (path: string) => Promise<s
     try {
       const [ca, cert, key, token] = await Promise.all([
         ...[tls?.ca_file ?? null, tls?.cert_file ?? null, tls?.key_file ?? null].map(read),
-        token_file === null ? null : tokenIn(token_file, file),
+        tokenIn(token_file, file),
       ]);
       const from = JSON.stringify([ca, cert, key]);
       if (tls !== null && from !== builtFrom) {
         // It would be taken for an authority that has signed nothing.
-        if (ca != null && !ca.includes("-----BEGIN CERTIFICATE-----"))
+        if (ca != null && !holdsCertificates(ca))
           throw new Error(`${tls.ca_file} ${ca.trim() === "" ? "is empty" : "holds no certificate"}`);
         context = contextOf(ca ?? undefined, cert ?? undefined, key ?? undefined);
         builtFrom = from;
@@ -60,14 +62,6 @@ function reader({ tls, token_file }: Settings, file: (path: string) => Promise<s
       throw new RollcallError("own", `our own credentials: ${reason(error)}`, { cause: error });
     }
   };
-}
-
-async function tokenIn(path: string, file: (path: string) => Promise<string>): Promise<string> {
-  const token = (await file(path)).trim();
-  if (token === "") throw new Error(`${path} is empty; it must hold one token`);
-  if (!/^[\x21-\x7e]{1,4096}$/.test(token))
-    throw new Error(`${path} must hold one token, in ASCII without spaces`);
-  return token;
 }
 
 function contextOf(ca?: string, cert?: string, key?: string): SecureContext {
