@@ -21,8 +21,11 @@ import { HELLO_LIMIT_MS, type Peers } from "./peers.ts";
 const EXCHANGE_MS = { least: 50, most: 500 } as const;
 /** Ballots that those before this node in the order are left to make, at least and at most. */
 const BALLOTS_LEFT = { least: 2, most: 6 } as const;
-/** How often a settled node hears who is there, a fifth more or less. */
-const SETTLED_MS = 10_000;
+/**
+ * Between two rounds of a settled node, a fifth more or less: as long as it has been running, since others may have been
+ * started with it.
+ */
+const SETTLED_MS = { least: 100, most: 10_000 } as const;
 
 export type RegisterOptions = AgreementOptions & {
   readonly peers: Peers;
@@ -39,6 +42,7 @@ type Own = Extract<Effect, { type: "read" | "poll" }>;
 export async function openRegister(options: RegisterOptions) {
   const { rules, dataDir, pacing, peers, client, self, log } = options;
   const { clock, random } = pacing;
+  const startedAt = clock.now();
   let exchangeMs: number = EXCHANGE_MS.least;
 
   /** How long an exchange took, on the way or on the disk; a quick one makes up for a slow one by and by. */
@@ -47,11 +51,14 @@ export async function openRegister(options: RegisterOptions) {
     exchangeMs = Math.min(Math.max(slowest, EXCHANGE_MS.least), EXCHANGE_MS.most);
   };
 
+  /** Enough to decide something. Who belongs to the cluster afterwards, everybody says for itself, however late it answers. */
+  const isEnough = (hellos: readonly Hello[]) =>
+    agreement.state().settled === null &&
+    hellos.filter((h) => h.voter && h.key === rules.key).length + 1 >= rules.expect;
+
   const hear = async (impatient: boolean, signal: AbortSignal): Promise<Input> => {
     try {
-      const hellos = await peers.askAll(signal, {
-        isEnough: (hellos) => hellos.filter((h) => h.voter && h.key === rules.key).length + 1 >= rules.expect,
-      });
+      const hellos = await peers.askAll(signal, { isEnough });
       options.heard(hellos);
       const data = await lookAt(options.dbDataDir, dataDir.disk);
       // Who just now hears that the founders are decided has not waited for any of them to create the cluster.
@@ -126,7 +133,10 @@ export async function openRegister(options: RegisterOptions) {
       return ballots * 2 * exchangeMs;
     },
     due: knowsFounders,
-    settledMs: () => SETTLED_MS * (0.8 + random() * 0.4),
+    settledMs() {
+      const runsMs = clock.now() - startedAt;
+      return Math.min(Math.max(runsMs, SETTLED_MS.least), SETTLED_MS.most) * (0.8 + random() * 0.4);
+    },
   });
   return {
     ...agreement,

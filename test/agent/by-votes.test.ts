@@ -10,7 +10,7 @@ import { openPeers } from "../../src/agent/peers.ts";
 import type { Hello } from "../../src/core/model.ts";
 import { RollcallError } from "../../src/lib/errors.ts";
 import { runAll } from "../../src/lib/run.ts";
-import { manualClock } from "../lib/manual-clock.ts";
+import { manualClock, turns } from "../lib/manual-clock.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/wait.ts";
 import { silentLog } from "./support/log.ts";
@@ -24,7 +24,7 @@ afterEach(async () => {
 const NAMES = { key: "rollcall", nodeId: "n1", hostName: "host" };
 
 /** n1 after a restart: it belongs to g1, and remembers others where they were. `hellos`: who answers now, by address. */
-async function restarted(hellos: Map<string, Hello>, remembered = ["n2", "n3"]) {
+async function restarted(hellos: Map<string, Hello | Promise<Hello>>, remembered = ["n2", "n3"]) {
   const dir = join(tempDir("n1"), "data");
   const dataDir = await openDataDir(dir, NAMES, randomUUID);
   const record = sealedBy("n2", "g1", ["n1", "n2", "n3"]);
@@ -37,7 +37,7 @@ async function restarted(hellos: Map<string, Hello>, remembered = ["n2", "n3"]) 
 }
 
 /** n1 on a data directory. */
-async function opened(hellos: Map<string, Hello>, dir: string) {
+async function opened(hellos: Map<string, Hello | Promise<Hello>>, dir: string) {
   const dataDir = await openDataDir(dir, NAMES, randomUUID);
   const clock = manualClock();
   const self = () => refTo("n1");
@@ -148,6 +148,43 @@ describe("who is there without a store", () => {
     expect(way.present()).toEqual([]);
     await passUntil(clock, () => way.present().length > 0, "n2 to be there again");
     expect(peers.members()[1]?.agent_addr).toBe("n2.again:4100");
+  });
+
+  it("are soon those who start a little later than this node", async () => {
+    const hellos = new Map<string, Hello>();
+    const { way, clock, run } = await restarted(hellos);
+    await run();
+    const rests = () => way.genesis.state().settled !== null && way.genesis.nextTryMs() !== null;
+    await until(rests, { deadlineMs: 5_000, what: "n1 to rest" });
+    const marker = { genesis_id: "g1", birth: 1, record: sealedBy("n2", "g1", ["n1", "n2", "n3"]) };
+    for (const id of ["n2", "n3"]) hellos.set(refTo(id).agent_addr, helloOf(id, { marker }));
+    const began = clock.now();
+    await passUntil(clock, () => way.present().length === 2, "both to be there");
+    expect(clock.now() - began).toBeLessThan(1_000);
+  });
+
+  it("is soon a newcomer too that answers later than all others", async () => {
+    const marker = { genesis_id: "g1", birth: 1, record: sealedBy("n2", "g1", ["n1", "n2", "n3"]) };
+    const hellos = new Map<string, Hello | Promise<Hello>>();
+    for (const id of ["n2", "n3"]) hellos.set(refTo(id).agent_addr, helloOf(id, { marker }));
+    const { way, peers, clock, run } = await restarted(hellos);
+    await run();
+    const rests = () => way.present().length === 2 && way.genesis.nextTryMs() !== null;
+    await passUntil(clock, rests, "n1 to have heard both");
+    const late = Promise.withResolvers<Hello>();
+    const { id, incarnation, agent_addr } = refTo("n4");
+    hellos.set(agent_addr, late.promise);
+    way.met({ v: 1, key: "rollcall", from: { id, incarnation, agent_addr }, genesis_id: "g1", leader: null });
+    const asked = () => way.genesis.nextTryMs() === null;
+    await until(asked, { deadlineMs: 5_000, what: "n1 to look again" });
+    for (let ms = 0; ms < 800; ms += 50) {
+      clock.advance(50);
+      await turns();
+    }
+    late.resolve(helloOf("n4", { marker }));
+    // No time passes: it is not found by looking again by itself.
+    const knows = () => peers.members().some((m) => m.id === "n4");
+    await until(knows, { deadlineMs: 5_000, what: "n1 to know n4" });
   });
 
   it("is no founder that has not settled, of which it is known where it is now all the same", async () => {

@@ -15,9 +15,9 @@ describe("agents with a list", () => {
 
   const memberIds = async (agent: Agent) => (await agent.outcome())?.members.map((m) => m.id).join();
   const untilMembers = (agent: Agent, ids: string) =>
-    until(async () => (await memberIds(agent)) === ids, {
+    until(async () => expect(await memberIds(agent)).toBe(ids) ?? true, {
       deadlineMs: 15_000,
-      what: `${agent.id} to have the members ${ids}`,
+      what: `${agent.id} to have all members`,
     });
   const kindsOf = async (agents: readonly Agent[]) =>
     Promise.all(agents.map(async (agent) => (await agent.settled()).kind));
