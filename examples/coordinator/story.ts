@@ -1,6 +1,7 @@
 /** What happens to the agents, and what the coordinator must tell of it before the story goes on. */
 import { strict as assert } from "node:assert";
 import { fileURLToPath } from "node:url";
+import { Facts } from "../../src/core/cluster.ts";
 import type { Children } from "../demo/children.ts";
 import { type Coordinator, isOf, leads } from "../demo/coordinator.ts";
 import type { Screen } from "../demo/screen.ts";
@@ -52,14 +53,23 @@ async function found({ screen, wait, clusters, coordinator }: Cast): Promise<voi
   const startedAt = wait.now();
   coordinator.quiet((told) => told >= MOST_TOLD);
   coordinator.list(clusters.map(listed));
-  for (const { cluster_id } of clusters)
-    await coordinator.event(`that there is ${cluster_id}`, isOf("CLUSTER_NEW", cluster_id));
+  for (const cluster of clusters) await known(coordinator, cluster);
   coordinator.quiet(() => false);
   const tookMs = Math.round(wait.now() - startedAt);
   const nodes = clusters.flatMap((cluster) => cluster.nodes).length;
   const more = clusters.length - MOST_TOLD;
   screen.more(`and ${more} more. All ${nodes} agents have answered after ${tookMs} ms.`);
   await wait.pause(2 * READ_MS);
+}
+
+/** Waits until all is told of a cluster: what agents said too late to be told with it is told of each node. */
+async function known(coordinator: Coordinator, { cluster_id, nodes }: SimulatedCluster): Promise<void> {
+  const { data } = await coordinator.event(`that there is ${cluster_id}`, isOf("CLUSTER_NEW", cluster_id));
+  const whole = Facts.parse(data.after).nodes.flatMap((n) => (n.shards.length > 0 ? [n.agent_addr] : []));
+  for (const node of nodes.filter(({ address }) => !whole.includes(address))) {
+    const [subject, holds] = [subjectOf(node), `${subjectOf(node)}/${cluster_id}`];
+    await coordinator.event(`what ${subject} holds`, isOf("SHARD_ALLOCATION_NEW", holds));
+  }
 }
 
 async function anotherLeader({ screen, wait, clusters, coordinator }: Cast): Promise<void> {

@@ -42,6 +42,8 @@ export type KnownCluster = {
   reports: readonly RefreshReport[];
   /** What its last refresh went by, where that changed nothing; else null. */
   calm: Calm | null;
+  /** Agents whose units of data could not be read when they last answered. */
+  unread: ReadonlySet<string>;
 };
 
 /** A cluster as it shall be, and the events of the way there. Null facts: it goes. */
@@ -94,7 +96,7 @@ export async function openKnown({ store, counts, wall, told, reread }: KnownOpti
     if (there !== undefined) return there;
     const made = {
       ...{ id, cluster: null, settings: syntheticSettings(id), document: null, run: null },
-      ...{ lateMs: 0, fence: null, reports: [], calm: null },
+      ...{ lateMs: 0, fence: null, reports: [], calm: null, unread: new Set<string>() },
     };
     clusters.set(id, made);
     return made;

@@ -132,11 +132,14 @@ async function pollAll(
   observations: Observation[],
 ): Promise<void> {
   const marks = cluster.cluster?.marks ?? null;
-  const shards = (marks?.refreshes ?? 0) % SHARDS_EVERY === 0;
+  const due = (marks?.refreshes ?? 0) % SHARDS_EVERY === 0;
+  const unread = new Set<string>();
   const poll = async ({ agent_addr, secure }: InventoryNode) => {
     const mark = marks?.nodes[agent_addr];
     const known = mark?.boot_id == null ? null : { boot_id: mark.boot_id, seq: mark.seq };
     const { node_timeout_ms: timeoutMs } = cluster.settings;
+    const lacked = cluster.unread.has(agent_addr);
+    const shards = due || lacked;
     const wanted = {
       ...{ cluster_id: cluster.id, agent_addr, secure, settings: owner },
       ...{ timeoutMs, known, shards },
@@ -144,10 +147,18 @@ async function pollAll(
     const observation = await deps.client.poll(wanted, deps.signal);
     count(observation, deps.counts);
     observations.push(observation);
+    if (isUnread(observation, shards, lacked)) unread.add(agent_addr);
   };
   const polls = await Promise.allSettled(record.nodes.map(poll));
   // The lock is held for as long as any of them is under way, whatever became of the others.
   for (const one of polls) if (one.status === "rejected") throw one.reason;
+  cluster.unread = unread;
+}
+
+/** Whether its units of data are still to be read. `asked`: they were asked for; `before`: they were to be read then. */
+function isUnread(observation: Observation, asked: boolean, before: boolean): boolean {
+  if (observation.kind === "failed") return before;
+  return observation.shards === null && (asked || observation.kind === "state");
 }
 
 /** Whether all of it comes in time. A silent agent must not keep what its neighbours say from being told. */

@@ -4,7 +4,7 @@ import { noCounts } from "../../src/coordinator/counts.ts";
 import { openKnown } from "../../src/coordinator/known.ts";
 import { openLocks } from "../../src/coordinator/locks.ts";
 import { refresh } from "../../src/coordinator/refresh.ts";
-import type { Observation, Seen } from "../../src/core/observation.ts";
+import type { Observation, Seen, Unchanged } from "../../src/core/observation.ts";
 import { replayed } from "../../src/core/replay.ts";
 import type { DiscoverySettings } from "../../src/core/settings.ts";
 import { RollcallError } from "../../src/lib/errors.ts";
@@ -32,6 +32,8 @@ function seen(node: string, seq: number, status: "healthy" | "unavailable" = "he
     },
   };
 }
+
+type Said = Seen | Unchanged | { kind: "failed"; code: "unreachable"; problem: string };
 
 /** Refreshes of one cluster of the nodes a and b on a store in memory, whose agents answer when the test says so. */
 async function refreshing() {
@@ -61,10 +63,12 @@ async function refreshing() {
     types.push(...events.map(({ event }) => event.type.replace("rollcall.", "")));
   const known = await openKnown({ store, counts, wall: clock.wall, told, reread: () => {} });
   const asked = new Map<string, PromiseWithResolvers<Observation>>();
+  const askedForShards: string[] = [];
   const client = {
-    poll: ({ agent_addr }: { agent_addr: string }) => {
+    poll: ({ agent_addr, shards }: { agent_addr: string; shards: boolean }) => {
       const poll = Promise.withResolvers<Observation>();
       asked.set(agent_addr, poll);
+      if (shards) askedForShards.push(agent_addr.at(-1) ?? "");
       return poll.promise;
     },
   };
@@ -77,7 +81,7 @@ async function refreshing() {
     log,
     signal: new AbortController().signal,
   };
-  const answer = (node: string, said: Seen | { kind: "failed"; code: "unreachable"; problem: string }) =>
+  const answer = (node: string, said: Said) =>
     asked.get(`127.0.0.1:${node}`)?.resolve({ agent_addr: `127.0.0.1:${node}`, at: clock.wall(), ...said });
   const fail = (node: string, error: Error) => asked.get(`127.0.0.1:${node}`)?.reject(error);
   const logged = () =>
@@ -85,14 +89,16 @@ async function refreshing() {
       .map((line) => JSON.parse(line))
       .flatMap(({ msg, error }) => (msg === "refresh failed" ? [error] : []));
   const run = () => refresh({ kind: "refresh", name: "c", reason: "schedule", expectedAt: 0 }, 0, deps);
-  const whole = async (a: Seen, b: Seen) => {
+  const whole = async (a: Said, b: Said) => {
     const done = run();
     await turns();
     answer("a", a);
     answer("b", b);
     await done;
   };
-  return { clock, known, types, answer, run, whole, fail, logged };
+  /** Who was asked for its shards whatever else it says, since the last call. */
+  const forShards = () => askedForShards.splice(0);
+  return { clock, known, types, answer, run, whole, fail, logged, forShards };
 }
 
 const SILENT = { kind: "failed", code: "unreachable", problem: "no answer in 5 s" } as const;
@@ -144,6 +150,21 @@ describe("a refresh", () => {
     answer("b", SILENT);
     await done;
     expect(types).toEqual(["CLUSTER_NEW"]);
+  });
+
+  it("asks for units of data again that could not be read, until they are", async () => {
+    const { whole, forShards } = await refreshing();
+    const unchanged: Unchanged = { kind: "unchanged", boot_id: "boot-a", seq: 1, shards: null };
+    const b: Unchanged = { ...unchanged, boot_id: "boot-b" };
+    await whole(seen("a", 1), { ...seen("b", 1), shards: [] });
+    expect(forShards()).toEqual(["a", "b"]);
+    await whole(SILENT, b);
+    await whole(unchanged, b);
+    expect(forShards()).toEqual(["a", "a"]);
+    await whole({ ...unchanged, shards: [] }, b);
+    expect(forShards()).toEqual(["a"]);
+    await whole(unchanged, b);
+    expect(forShards()).toEqual([]);
   });
 
   it("is discarded, and says so, while another one of the cluster runs", async () => {

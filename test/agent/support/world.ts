@@ -22,7 +22,10 @@ export type World = {
   readonly memory: Memory;
   /** Who answers, by address. */
   readonly hellos: Map<string, () => Hello>;
-  /** Moves both clocks in small steps until the condition holds. Throws after ten seconds of real time. */
+  /**
+   * Moves both clocks in small steps until the condition holds. In the smallest they are no faster than the real disk,
+   * so that nothing lapses that a node keeps up. Throws after ten seconds of real time.
+   */
   passUntil<T>(condition: () => T, what: string, stepMs?: number): Promise<void>;
   /** Moves both clocks by `ms` in small steps, letting what is ready run in between. */
   pass(ms: number, stepMs?: number): Promise<void>;
@@ -64,7 +67,7 @@ export function world(): World {
     clock,
     memory,
     hellos,
-    async passUntil(condition, what, stepMs = 50) {
+    async passUntil(condition, what, stepMs = 2) {
       const look = () => {
         const seen = condition();
         if (!seen) {
@@ -75,7 +78,7 @@ export function world(): World {
       };
       await until(look, { deadlineMs: 10_000, what, everyMs: 1 });
     },
-    async pass(ms, stepMs) {
+    async pass(ms, stepMs = 50) {
       const end = clock.now() + ms;
       await made.passUntil(() => clock.now() >= end, `${ms} ms to pass`, stepMs);
     },
