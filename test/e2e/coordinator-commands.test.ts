@@ -133,7 +133,7 @@ describe("the commands that ask a coordinator", () =>
       expect(await says("cluster", "refresh", TWO)).toBe(`cluster ${TWO}: refresh is queued\n`);
       const told = () => says("events", "-cluster", TWO, "-type", "orchestrate-report");
       await until(async () => /ORCHESTRATE_REPORT +sim\/cluster-002: refresh done/.test(await told()), {
-        deadlineMs: 10_000,
+        deadlineMs: 30_000,
         what: "the report",
       });
     });
@@ -253,7 +253,7 @@ describe("the commands that ask a coordinator", () =>
     });
   }));
 
-const MOMENT = { deadlineMs: 15_000, what: "it to happen" };
+const MOMENT = { deadlineMs: 30_000, what: "it to happen" };
 
 /** A value with its keys and texts, without what changes from one question to the next: times, and whether a refresh is under way. */
 function shapeOf(value: unknown): unknown {

@@ -76,7 +76,7 @@ onBothStores("a coordinator below a prefix", (store) => {
     const third = await fleet.one("c", flags(orders, 2), late);
     await third.settled();
     await until(async () => (await coordinator.cluster(orders)).view.counts.discovered === 3, {
-      deadlineMs: 10_000,
+      deadlineMs: 30_000,
       what: "the directory to be read",
     });
     // Agents know each other at once and the inventory is read once a second: whether two refreshes fall in between is
@@ -93,7 +93,7 @@ onBothStores("a coordinator below a prefix", (store) => {
     const left = await rollcall(["leave", "-addr", addr, "-disco-key", orders, "-confirm", orders]);
     expect(left).toMatchObject({ code: 0, err: "" });
     await until(async () => (await coordinator.cluster(orders)).view.counts.discovered === 2, {
-      deadlineMs: 20_000,
+      deadlineMs: 30_000,
       what: "the node that left to be gone",
     });
     expect(without(await told(), /^MEMBERSHIP_DRIFT|^AGENT_DOWN b|^NODE_STALE b/)).toEqual([
@@ -200,7 +200,7 @@ describeWith("prometheus", "Prometheus", () => {
           ((await ask("targets?state=active")).activeTargets as Target[]).find(
             ({ labels, health }) => labels.job === "agents" && health === "up",
           ),
-        { deadlineMs: 15_000, what: "the agent to be scraped" },
+        { deadlineMs: 30_000, what: "the agent to be scraped" },
       );
       expect(target.discoveredLabels).toMatchObject({
         __address__: agent.addr(),
@@ -216,7 +216,7 @@ describeWith("prometheus", "Prometheus", () => {
       };
       const reached = `rollcall_cluster_nodes{job="coordinator",cluster_id="${key}",state="reached"}`;
       await until(async () => (await value(reached)) === "1", {
-        deadlineMs: 15_000,
+        deadlineMs: 30_000,
         what: "the coordinator's metrics",
       });
       expect(await value(`count({job="agents",node="a",__name__=~"rollcall_.*"}) > bool 1`)).toBe("1");

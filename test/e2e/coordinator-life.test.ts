@@ -82,7 +82,7 @@ describe("a coordinator of twenty clusters", () =>
         // Whenever it has told of some more, a few commits at once under way.
         const enough = (await newest()) + 40 + Math.floor(Math.random() * 80);
         await until(async () => (await newest()) >= enough, {
-          deadlineMs: 20_000,
+          deadlineMs: 30_000,
           what: `event ${enough} to be told`,
         });
         await one.kill();
@@ -176,7 +176,7 @@ describe("a coordinator of twenty clusters", () =>
             const kinds = await running();
             return kinds.length > 20 && kinds.includes("discovery") && (await streams(one)) === 1;
           },
-          { deadlineMs: 15_000, what: "polls, a discovery and a follower to hang" },
+          { deadlineMs: 30_000, what: "polls, a discovery and a follower to hang" },
         );
         expect(await one.stop()).toEqual({ code: 0, signal: null });
         await following;
@@ -341,7 +341,7 @@ describeWith("openssl", "a coordinator", () => {
   });
 });
 
-const MOMENT = { deadlineMs: 10_000, what: "the coordinator to do so" };
+const MOMENT = { deadlineMs: 30_000, what: "the coordinator to do so" };
 
 type Listed = { readonly cluster_id: string; readonly run: { readonly next_at: number } };
 

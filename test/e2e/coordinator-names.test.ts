@@ -30,7 +30,7 @@ afterEach(async () => {
 
 const listed = (key: string, count: number) =>
   until(async () => (await coordinator.cluster(key)).view.counts.discovered === count, {
-    deadlineMs: 15_000,
+    deadlineMs: 30_000,
     what: `${count} nodes of ${key} to be listed`,
   });
 /** Until the discovery says that its source does not answer. */
@@ -38,7 +38,7 @@ const failed = (name: string) =>
   until(
     async () =>
       (await coordinator.json<{ run: { error: string | null } }>(`/v1/discoveries/${name}`)).run.error,
-    { deadlineMs: 15_000, what: "the discovery to say that it fails" },
+    { deadlineMs: 30_000, what: "the discovery to say that it fails" },
   );
 const joins = (id: string) => ["CLUSTER_CHANGED", `AGENT_NEW ${id}`, `NODE_NEW ${id}`];
 /**

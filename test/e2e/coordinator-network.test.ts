@@ -67,7 +67,7 @@ describeAsRoot(["ip", "openssl"], "a coordinator on another host than its agents
     const tls = ["-tls-cert", server.certFile, "-tls-key", server.keyFile, "-tls-ca", ca.certFile];
     const [agent] = await agents(key, [...tls, "-tls-client-auth", "-token-file", token]);
     await until(async () => agent?.process().stderr().includes("settled"), {
-      deadlineMs: 10_000,
+      deadlineMs: 30_000,
       what: "the agent to settle",
     });
     coordinator = await startCoordinator();

@@ -58,7 +58,7 @@ describe("a coordinator over two clusters under one key", () => {
     expect(await told()).toEqual(["CLUSTER_NEW"]);
     list(a, b, c);
     const nodes = async () => (await coordinator.cluster(key)).view.counts.discovered;
-    await until(async () => (await nodes()) === 3, { deadlineMs: 10_000, what: "the inventory to be read" });
+    await until(async () => (await nodes()) === 3, { deadlineMs: 30_000, what: "the inventory to be read" });
     expect(await told()).toEqual(["CLUSTER_CHANGED", "AGENT_NEW b", "NODE_NEW b", "CLUSTER_SPLIT"]);
     const { view } = await coordinator.cluster(key);
     expect(view).toMatchObject({

@@ -170,7 +170,7 @@ describeWith("rqlited", "a coordinator over rqlite", () => {
       nodes.push(d);
       writeClusters(file, { [ID]: listed() });
       await until(async () => (await coordinator.cluster(ID)).view.counts.discovered === 4, {
-        deadlineMs: 10_000,
+        deadlineMs: 30_000,
         what: "the inventory to be read",
       });
       expect(await told()).toEqual([

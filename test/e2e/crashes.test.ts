@@ -65,7 +65,7 @@ onBothStores("crashes", (store) => {
     const order = proxy.dropResponses({ matching, times: 1 });
     return async () => {
       await until(() => (when.answered ? order.dropped() > 0 : reached), {
-        deadlineMs: 10_000,
+        deadlineMs: 30_000,
         what: "the step to be reached",
       });
       await agent().kill();
@@ -155,7 +155,7 @@ onBothStores("crashes", (store) => {
     await a.restart({ args: [...args, "-db-data-dir", db, "-on-init", hook] });
     await a.waitsFor("voters");
     const b = await fleet.one("b", others);
-    await until(() => existsSync(join(a.dir, "again")), { deadlineMs: 10_000, what: "the hook to run" });
+    await until(() => existsSync(join(a.dir, "again")), { deadlineMs: 30_000, what: "the hook to run" });
     expect((await a.explain()).phase).toBe("initialising");
     await a.kill();
     await a.restart();
@@ -204,13 +204,13 @@ onBothStores("crashes", (store) => {
     await a.restart({ args: [...args, "-db-data-dir", db, "-on-init", hook] });
     await a.waitsFor("voters");
     const rest = await fleet.start(["b", "c"], others);
-    await until(() => existsSync(join(a.dir, "initialising")), { deadlineMs: 10_000, what: "the claim" });
+    await until(() => existsSync(join(a.dir, "initialising")), { deadlineMs: 30_000, what: "the claim" });
     await a.pause();
     const genesis = await oneGenesis(rest, 60_000);
     expect(await store().genesis(key)).toMatchObject({ state: "sealed", gen: 2, genesis_id: genesis });
     writeFileSync(join(a.dir, "go"), "");
     a.resume();
-    expect(await a.settled(30_000)).toMatchObject({ kind: "join", genesis_id: genesis });
+    expect(await a.settled()).toMatchObject({ kind: "join", genesis_id: genesis });
     expect(readdirSync(a.dir).some((name) => name.startsWith("db.discarded-"))).toBe(true);
     expect(readdirSync(db)).toEqual([]);
   }, 120_000);

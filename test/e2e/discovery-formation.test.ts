@@ -35,20 +35,20 @@ describe.each(PLACES)("three agents and a Discovery Service, $place", ({ place }
       const first = await Promise.all(["a", "b"].map((id) => join(id, key)));
       const members = async () =>
         JSON.parse((await one.ask(`/${path}/members`)).body).members as { id: string }[];
-      await until(async () => (await members()).length === 2, { deadlineMs: 10_000, what: "two members" });
+      await until(async () => (await members()).length === 2, { deadlineMs: 30_000, what: "two members" });
       await one.kill();
       await one.restart();
       // Nobody had the time to renew: what was acknowledged is there.
       expect((await members()).map(({ id }) => id)).toEqual(["a", "b"]);
       await join("c", key);
-      const outcomes = await Promise.all(agents.map((agent) => agent.settled(30_000)));
+      const outcomes = await Promise.all(agents.map((agent) => agent.settled()));
       expect(new Set(outcomes.map(({ genesis_id }) => genesis_id)).size).toBe(1);
       expect(outcomes.filter(({ kind }) => kind === "bootstrap")).toHaveLength(1);
       const record = (await one.ask(`/${path}/registers/genesis`)).body;
       await one.kill();
       await one.restart();
       expect((await one.ask(`/${path}/registers/genesis`)).body).toBe(record);
-      const late = await (await join("d", key)).settled(30_000);
+      const late = await (await join("d", key)).settled();
       expect([late.kind, late.genesis_id]).toEqual(["join", outcomes[0]?.genesis_id]);
       expect(first.every((agent) => agent.process().exit() === null)).toBe(true);
     }, 120_000);
@@ -58,19 +58,19 @@ describe.each(PLACES)("three agents and a Discovery Service, $place", ({ place }
       const created = await service.ask("/", { method: "POST", body: '{"size":3}' });
       const id = String((JSON.parse(created.body) as { disco_id: string }).disco_id);
       const three = await Promise.all(["a", "b", "c"].map((name) => join(name, id)));
-      const genesis = (await Promise.all(three.map((agent) => agent.settled(30_000))))[0]?.genesis_id;
+      const genesis = (await Promise.all(three.map((agent) => agent.settled())))[0]?.genesis_id;
       const fourth = await join("d", id);
       const why = "409, this id is for 3 voters, and all have registered";
       await until(async () => JSON.stringify(await fourth.explain()).includes(why), {
-        deadlineMs: 10_000,
+        deadlineMs: 30_000,
         what: "the fourth voter to say that it is one too many",
       });
       expect(await fourth.outcome()).toBeNull();
-      const reader = await (await join("e", id, ["-non-voter"])).settled(30_000);
+      const reader = await (await join("e", id, ["-non-voter"])).settled();
       expect([reader.kind, reader.genesis_id]).toEqual(["join", genesis]);
       // The place of one that leaves is free.
       await three[2]?.stop();
-      expect((await fourth.settled(30_000)).genesis_id).toBe(genesis);
+      expect((await fourth.settled()).genesis_id).toBe(genesis);
     }, 120_000);
   }),
 );

@@ -30,7 +30,7 @@ describeWith("rqlited", "rqlite through a Discovery Service", () => {
     ];
     const early = await fleet.start(["a", "b"], args);
     const members = async () => JSON.parse((await service.ask(`/${path}/members`)).body).members.length;
-    await until(async () => (await members()) === 2, { deadlineMs: 15_000, what: "two members" });
+    await until(async () => (await members()) === 2, { deadlineMs: 30_000, what: "two members" });
     await service.kill();
     const [last] = await fleet.start(["c"], args);
     await service.restart();

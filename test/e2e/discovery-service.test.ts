@@ -184,7 +184,7 @@ describe.each(PLACES)("kill -9, $place", ({ place }) =>
               if (answer === null) return;
             }
           });
-          await until(() => acknowledged.size >= wanted, { deadlineMs: 10_000, what: "acknowledgements" });
+          await until(() => acknowledged.size >= wanted, { deadlineMs: 30_000, what: "acknowledgements" });
           await service.kill();
           running = false;
           await Promise.all(clients);

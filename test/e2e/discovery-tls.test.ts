@@ -71,7 +71,7 @@ for (const { place } of PLACES)
         return agent;
       };
       const three = await Promise.all(["a", "b", "c"].map((id) => join(id, shown)));
-      const outcomes = await Promise.all(three.map((agent) => agent.settled(30_000)));
+      const outcomes = await Promise.all(three.map((agent) => agent.settled()));
       expect(new Set(outcomes.map(({ genesis_id }) => genesis_id)).size).toBe(1);
 
       const says: readonly (readonly [config: object, line: string])[] = [
@@ -92,14 +92,14 @@ for (const { place } of PLACES)
 
       const late = await join("d", { ca_file: ca.certFile });
       await until(async () => JSON.stringify(await late.explain()).includes("in cert_file and key_file"), {
-        deadlineMs: 10_000,
+        deadlineMs: 30_000,
         what: "the agent to say that it lacks a certificate",
       });
       expect(await late.outcome()).toBeNull();
       await late.restart({
         args: [...disco(one.url, key, shown), "-bootstrap-expect=3", "-log-level=error"],
       });
-      expect((await late.settled(30_000)).genesis_id).toBe(outcomes[0]?.genesis_id);
+      expect((await late.settled()).genesis_id).toBe(outcomes[0]?.genesis_id);
     }, 60_000);
   });
 

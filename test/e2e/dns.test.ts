@@ -39,7 +39,7 @@ onBothStores("DNS", (store) => {
         const found = await resolver.resolve4(`replica.${zone}`);
         return found.sort().join() === [...new Set(expected)].sort().join();
       },
-      { deadlineMs: 10_000, what: `the replicas to be ${expected.join(", ")}` },
+      { deadlineMs: 30_000, what: `the replicas to be ${expected.join(", ")}` },
     );
 
   it("names the new leader wherever it is asked when the old one is killed", LONG, async () => {
@@ -69,7 +69,7 @@ onBothStores("DNS", (store) => {
           const [service] = await resolver.resolveSrv(`_db._tcp.leader.${zone}`);
           return service?.name === `${next.id}.${zone}` ? service : null;
         },
-        { deadlineMs: 10_000, what: `${next.id} to be named` },
+        { deadlineMs: 30_000, what: `${next.id} to be named` },
       );
       expect(found.port).toBe(portOf(next));
       const [address] = await resolver.resolve4(found.name);

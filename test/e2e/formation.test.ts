@@ -75,7 +75,7 @@ onBothStores("formation", (store) => {
     const record = await store().genesis(key);
     expect(record?.state === "sealed" && record.members).toHaveLength(3);
     await until(async () => (await agents[5]?.outcome())?.members.length === 6, {
-      deadlineMs: 10_000,
+      deadlineMs: 30_000,
       what: "all six to be members",
     });
   });
@@ -92,7 +92,7 @@ onBothStores("formation", (store) => {
         const now = await first.explain();
         return now.not_counted.some((peer) => peer.id === "b") ? now : null;
       },
-      { deadlineMs: 10_000, what: "a to say why b is not counted" },
+      { deadlineMs: 30_000, what: "a to say why b is not counted" },
     );
     expect(waiting.not_counted).toContainEqual(expect.objectContaining({ id: "b", why: "other_expect" }));
     expect(await first.outcome()).toBeNull();
@@ -136,7 +136,7 @@ onBothStores("formation", (store) => {
     await b.restart({ moved: true });
     expect(await b.settled()).toMatchObject({ kind: "existing", genesis_id: genesis });
     await until(async () => (await a.outcome())?.members.some((member) => member.agent_addr === b.addr()), {
-      deadlineMs: 10_000,
+      deadlineMs: 30_000,
       what: "b's new address",
     });
     await c.stop();

@@ -105,7 +105,7 @@ onBothStores("genesis commands", (store) => {
       await agent.stop();
       await agent.restart({ wipe: true });
     }
-    const next = await oneGenesis([a, b], 30_000);
+    const next = await oneGenesis([a, b]);
     expect(next).not.toBe(old);
     expect(await store().genesis(key)).toMatchObject({ state: "sealed", birth: 2, genesis_id: next });
     expect((await c.explain()).code).toBe("reborn");

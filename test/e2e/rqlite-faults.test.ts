@@ -35,7 +35,7 @@ onBothStores("rqlite under faults", (store) => {
     await leader.signal("SIGSTOP");
     try {
       await until(async () => (await status(leader)) === "unavailable", {
-        deadlineMs: 10_000,
+        deadlineMs: 30_000,
         what: "the frozen database to be told",
       });
       expect((await leader.agent().get("/leader")).status).toBe(503);
@@ -56,7 +56,7 @@ onBothStores("rqlite under faults", (store) => {
     const [victim = leader] = nodes.filter((node) => node !== leader);
     const before = await victim.pid();
     process.kill(before, "SIGKILL");
-    await until(async () => (await victim.pid()) !== before, { deadlineMs: 15_000, what: "another process" });
+    await until(async () => (await victim.pid()) !== before, { deadlineMs: 30_000, what: "another process" });
     await untilLed(nodes);
     expect((await victim.state()).process.restarts).toBe(1);
     await leader.sql("INSERT INTO t VALUES (1)");
@@ -96,7 +96,7 @@ onBothStores("rqlite under faults", (store) => {
     expect(isAlive(pid)).toBe(false);
     // Without its peer this one has no leader.
     await until(async () => (await status(second)) === "unhealthy", {
-      deadlineMs: 20_000,
+      deadlineMs: 30_000,
       what: "no leader",
     });
     // Its own code: rqlited ends with 1 while it still takes itself for one that is being formed.
@@ -128,13 +128,13 @@ onBothStores("rqlite under faults", (store) => {
         const { status: code, problem } = JSON.parse((await node.agent().get("/v1/node")).body);
         return /password|credential|401/.test(problem ?? "") ? { code, problem } : null;
       },
-      { deadlineMs: 15_000, what: "the refusal to be told" },
+      { deadlineMs: 30_000, what: "the refusal to be told" },
     );
     expect(refused.code).not.toBe("healthy");
     expect(JSON.stringify([refused, await node.state()])).not.toContain("wrong");
     writeFileSync(password, "right");
     await until(async () => (await node.agent().get("/leader")).status === 200, {
-      deadlineMs: 15_000,
+      deadlineMs: 30_000,
       what: "the node to lead",
     });
     expect(node.agent().process().stderr()).not.toMatch(/"(?:wrong|right)"/);
@@ -159,7 +159,7 @@ onBothStores("rqlite under faults", (store) => {
         };
         return hooks["leader-change"]?.ok === false && hooks.bootstrap?.ok === true ? hooks : null;
       },
-      { deadlineMs: 20_000, what: "both hooks to have run" },
+      { deadlineMs: 30_000, what: "both hooks to have run" },
     );
     expect(results["leader-change"]?.problem).toContain("no such host");
     const said = JSON.parse(readFileSync(notes, "utf8").split("\n")[0] ?? "");

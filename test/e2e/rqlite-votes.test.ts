@@ -64,7 +64,7 @@ describeWith("rqlited", "rqlite by a list", () => {
           const { members } = JSON.parse((await now.agent().get("/v1/node")).body);
           return members.find((m: { id: string }) => m.id === moved.id)?.addr === moved.raft();
         },
-        { deadlineMs: 15_000, what: "the leader to know the new address" },
+        { deadlineMs: 30_000, what: "the leader to know the new address" },
       );
       const addr = leaver.agent().addr();
       const left = await rollcall(["leave", "-addr", addr, "-disco-key", key, "-confirm", key]);

@@ -27,7 +27,7 @@ onBothStores("rqlite", (store) => {
   const keyOf = async (key: string) => JSON.parse((await store().leader(key)) ?? "{}");
 
   const untilKeyNames = (key: string, id: string) =>
-    until(async () => (await keyOf(key)).id === id, { deadlineMs: 15_000, what: `the key to name ${id}` });
+    until(async () => (await keyOf(key)).id === id, { deadlineMs: 30_000, what: `the key to name ${id}` });
 
   const write = async (leader: Node) => {
     await leader.sql("CREATE TABLE IF NOT EXISTS t (n INTEGER)");
@@ -36,7 +36,7 @@ onBothStores("rqlite", (store) => {
   const readOn = async (nodes: readonly Node[]) => {
     for (const node of nodes)
       await until(async () => JSON.stringify(await node.sql("SELECT n FROM t", "none")) === "[42]", {
-        deadlineMs: 15_000,
+        deadlineMs: 30_000,
         what: `${node.id} to read the row`,
       });
   };
@@ -50,7 +50,7 @@ onBothStores("rqlite", (store) => {
   };
   const untilListed = (node: Node, ids: string) =>
     until(async () => (await votersOf(node)).join() === ids, {
-      deadlineMs: 15_000,
+      deadlineMs: 30_000,
       what: `${node.id} to list ${ids}`,
     });
 
@@ -99,7 +99,7 @@ onBothStores("rqlite", (store) => {
           .map((line) => JSON.parse(line))
           .filter((said) => said.outcome.leader.id === next.id)
           .map((said) => `${said.node.id}: ${said.previous.leader.id}`);
-      await until(() => told().length === 2, { deadlineMs: 10_000, what: "both hooks to be told" });
+      await until(() => told().length === 2, { deadlineMs: 30_000, what: "both hooks to be told" });
       expect(told().sort()).toEqual(left.map((node) => `${node.id}: ${leader.id}`));
       expect((await next.agent().get("/leader")).status).toBe(200);
       const outcomes = await Promise.all(left.map((node) => node.agent().outcome()));
@@ -139,7 +139,7 @@ onBothStores("rqlite", (store) => {
         const { members } = JSON.parse((await now.agent().get("/v1/node")).body);
         return members.find((m: { id: string }) => m.id === moved.id)?.addr === moved.raft();
       },
-      { deadlineMs: 15_000, what: "the leader to know the new address" },
+      { deadlineMs: 30_000, what: "the leader to know the new address" },
     );
   });
 
@@ -177,7 +177,7 @@ onBothStores("rqlite", (store) => {
     expect(await leave(key)).toMatchObject({ code: 0, err: "" });
     expect(await leaver.agent().process().ended).toEqual({ code: 0, signal: null });
     await until(async () => (await votersOf(leader)).length === 2, {
-      deadlineMs: 10_000,
+      deadlineMs: 30_000,
       what: "two to be left",
     });
     await untilLed(left);

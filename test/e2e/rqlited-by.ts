@@ -34,7 +34,7 @@ export async function writeAndRead(leader: Node, nodes: readonly Node[]): Promis
   await leader.sql("INSERT INTO t VALUES (42)");
   for (const node of nodes)
     await until(async () => JSON.stringify(await node.sql("SELECT n FROM t LIMIT 1", "none")) === "[42]", {
-      deadlineMs: 15_000,
+      deadlineMs: 30_000,
       what: `${node.id} to read the row`,
     });
 }
@@ -47,7 +47,7 @@ export async function untilListed(node: Node, ids: string): Promise<void> {
     return all.map((m) => `${m.id}${m.voter ? "" : " reads"}`).join();
   };
   await until(async () => (await listed()) === ids, {
-    deadlineMs: 15_000,
+    deadlineMs: 30_000,
     what: `${node.id} to list ${ids}`,
   });
 }

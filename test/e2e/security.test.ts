@@ -41,7 +41,7 @@ onBothStores("security", (store) => {
           (
             JSON.parse((await agent.get("/v1/peers")).body).peers as { id: string; problem: string | null }[]
           ).find((peer) => peer.id === other.id && peer.problem !== null),
-        { deadlineMs: 10_000, what: `${agent.id} to say what is wrong with ${other.id}` },
+        { deadlineMs: 30_000, what: `${agent.id} to say what is wrong with ${other.id}` },
       );
       expect(row.problem).toContain("secret");
       expect(await agent.outcome()).toBeNull();
@@ -52,7 +52,7 @@ onBothStores("security", (store) => {
             ? now
             : null;
         },
-        { deadlineMs: 10_000, what: `${agent.id} to explain that the secrets differ` },
+        { deadlineMs: 30_000, what: `${agent.id} to explain that the secrets differ` },
       );
       expect(waiting.unblock.join(" ")).toContain("secret");
     }

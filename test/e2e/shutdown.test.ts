@@ -43,7 +43,7 @@ onBothStores("SIGTERM", (store) => {
       await settled.settled();
       await proxy.blackhole();
       const hanging = await fleet.one("b", store().flags(freshKey(), proxy));
-      await until(() => hanging.get("/livez"), { deadlineMs: 10_000, what: "b to listen" });
+      await until(() => hanging.get("/livez"), { deadlineMs: 30_000, what: "b to listen" });
       await Promise.all([settled, hanging].map(ends));
       await proxy.refuse();
       const refused = await fleet.one("c", store().flags(freshKey(), proxy));
@@ -62,7 +62,7 @@ onBothStores("SIGTERM", (store) => {
     chmodSync(hook, 0o755);
     await a.restart({ args: [...store().flags(freshKey()), "-on-init", hook] });
     await until(async () => (await a.explain()).phase === "initialising", {
-      deadlineMs: 10_000,
+      deadlineMs: 30_000,
       what: "the hook",
     });
     await ends(a);

@@ -48,11 +48,11 @@ onBothStores("store faults", (store) => {
     expect((await a.get("/readyz")).status).toBe(200);
     await b.kill();
     await b.restart();
-    expect(await b.settled(30_000)).toMatchObject({ kind: "existing", genesis_id: genesis });
+    expect(await b.settled()).toMatchObject({ kind: "existing", genesis_id: genesis });
     const blank = await fleet.one("c", args);
-    await blank.waitsFor("store", 30_000);
+    await blank.waitsFor("store");
     await proxy.pass();
-    expect(await blank.settled(30_000)).toMatchObject({ kind: "join", genesis_id: genesis });
+    expect(await blank.settled()).toMatchObject({ kind: "join", genesis_id: genesis });
     await until(async () => (await a.explain()).code === "settled", {
       deadlineMs: 30_000,
       what: "a to be at ease again",
@@ -74,7 +74,7 @@ onBothStores("store faults", (store) => {
           (peer: { registered: boolean }) => peer.registered,
         ).length === 4,
       {
-        deadlineMs: 15_000,
+        deadlineMs: 30_000,
         what: "everybody to be registered again",
       },
     );
@@ -121,7 +121,7 @@ for (const { name, program, start, flags } of [
         const b = await fleet.one("b", args);
         const genesis = await oneGenesis([a, b], 40_000);
         const late = await fleet.one("c", args);
-        expect((await late.settled(20_000)).genesis_id).toBe(genesis);
+        expect((await late.settled()).genesis_id).toBe(genesis);
       } finally {
         await cluster.stop();
       }

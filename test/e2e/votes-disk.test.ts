@@ -47,13 +47,13 @@ describeAsRoot(["mount"], "agents whose disk is full", () => {
     expect(identity()).toEqual(before);
     expect(full.process().stderr()).toContain("ENOSPC");
     disk.free();
-    await oneGenesis([full, ...others], 30_000);
+    await oneGenesis([full, ...others]);
     expect(identity()).toMatchObject({ incarnation: before.incarnation, votes: { lost: [] } });
   }, 60_000);
 
   it("end where they cannot keep what they are about to propose, with nothing lost", async () => {
     const { full, others, disk, identity, before } = await fullAt("a");
-    await until(() => full.process().exit(), { deadlineMs: 15_000, what: "a to end" });
+    await until(() => full.process().exit(), { deadlineMs: 30_000, what: "a to end" });
     expect(full.process().exit()).toEqual({ code: 1, signal: null });
     expect(full.process().stderr().trim().split("\n").at(-1)).toMatch(
       /^rollcall: write .*identity\.json: ENOSPC/,
@@ -61,7 +61,7 @@ describeAsRoot(["mount"], "agents whose disk is full", () => {
     expect(identity()).toEqual(before);
     disk.free();
     await full.restart();
-    await oneGenesis([full, ...others], 30_000);
+    await oneGenesis([full, ...others]);
     expect(identity().incarnation).toBe(before.incarnation);
   }, 60_000);
 });

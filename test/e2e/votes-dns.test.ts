@@ -13,7 +13,7 @@ async function says(agent: Agent, text: RegExp): Promise<void> {
       const { summary, unblock } = await agent.explain();
       return text.test([summary, ...unblock].join("\n"));
     },
-    { deadlineMs: 15_000, what: `${agent.id} to say ${text}` },
+    { deadlineMs: 30_000, what: `${agent.id} to say ${text}` },
   );
 }
 
@@ -47,7 +47,7 @@ describeWith("knotd", "agents in DNS", () => {
           ([id, address]) => members.find((m) => m.id === id)?.agent_addr === address,
         );
       },
-      { deadlineMs: 20_000, what: `${agent.id} to have ${JSON.stringify(addresses)}` },
+      { deadlineMs: 30_000, what: `${agent.id} to have ${JSON.stringify(addresses)}` },
     );
 
   it("form one cluster once their name is there, though one is missing in it, and lose nobody as records go", async () => {
@@ -69,7 +69,7 @@ describeWith("knotd", "agents in DNS", () => {
     await Promise.all([a, b, c].map((agent) => agent.restart()));
     expect(await oneGenesis([a, b, c])).toBe(genesis);
     await until(async () => (await a.outcome())?.members.length === 3, {
-      deadlineMs: 10_000,
+      deadlineMs: 30_000,
       what: "three members",
     });
     const [d] = await seated(fleet, seats.slice(3), args);

@@ -30,7 +30,7 @@ describe("agents with a list that do not agree", () => {
         last = [summary, ...unblock].join("\n");
         return typeof text === "string" ? last.includes(text) : text.test(last);
       },
-      { deadlineMs: 10_000, what: `${agent.id} to say ${text}` },
+      { deadlineMs: 30_000, what: `${agent.id} to say ${text}` },
     ).catch((error: unknown) => {
       throw new Error(`${agent.id} does not say ${text}, but: ${last}`, { cause: error });
     });

@@ -58,7 +58,7 @@ describe("voters without a store", () => {
     const [a, b, c] = agents;
     if (a === undefined || b === undefined || c === undefined) throw new Error("three agents");
     const accepted = () => agents.every((agent) => identityOf(agent).votes?.members.accepted != null);
-    await until(accepted, { deadlineMs: 10_000, what: "all to have accepted" });
+    await until(accepted, { deadlineMs: 30_000, what: "all to have accepted" });
     await Promise.all(agents.map((agent) => agent.kill()));
     expect(agents.map((agent) => identityOf(agent).votes?.members.decided)).toEqual([null, null, null]);
     heal();
@@ -88,7 +88,7 @@ describe("voters without a store", () => {
     const isKnown = async (agent: Agent) =>
       (await agent.settled()).members.map((m) => m.agent_addr).join() === now;
     for (const agent of agents)
-      await until(() => isKnown(agent), { deadlineMs: 10_000, what: `${agent.id} to know where all are` });
+      await until(() => isKnown(agent), { deadlineMs: 30_000, what: `${agent.id} to know where all are` });
   });
 
   const assume = (agent: Agent, key: string, ...more: string[]) =>
@@ -125,7 +125,7 @@ describe("voters without a store", () => {
       `Run \`rollcall genesis assume-lost ${lost} -disco-key ${key} -confirm ${key}\` beside ${beside}.`;
     const says = (agent: Agent, text: string) =>
       until(async () => (await agent.explain()).unblock.join("\n").includes(text), {
-        deadlineMs: 10_000,
+        deadlineMs: 30_000,
         what: `${agent.id} to say ${text}`,
       });
     await says(a, command("b"));

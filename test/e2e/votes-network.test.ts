@@ -52,11 +52,11 @@ describeAsRoot(["ip"], "agents on hosts of their own", () => {
         const { summary, unblock } = await agent.explain();
         return [summary, ...unblock].join("\n").includes(text);
       },
-      { deadlineMs: 10_000, what: `${agent.id} to say ${text}` },
+      { deadlineMs: 30_000, what: `${agent.id} to say ${text}` },
     );
   const untilMembers = (agent: Agent, count: number) =>
     until(async () => (await agent.outcome())?.members.length === count, {
-      deadlineMs: 20_000,
+      deadlineMs: 30_000,
       what: `${agent.id} to have ${count} members`,
     });
 
@@ -83,7 +83,7 @@ describeAsRoot(["ip"], "agents on hosts of their own", () => {
     await says(third, "1 of 3 voters are there: c (this node)");
     await says(third, `hello to ${a.address}:${PORT}`);
     await apart([a, b], [c], "heal");
-    await oneGenesis(agents, 30_000);
+    await oneGenesis(agents);
     for (const agent of agents) await untilMembers(agent, 3);
   }, 60_000);
 
@@ -92,7 +92,7 @@ describeAsRoot(["ip"], "agents on hosts of their own", () => {
     await a.cut(b.address);
     const agents = [await at(a, "a", all, 3), await at(b, "b", all, 3), await at(c, "c", all, 3)];
     // The first two each see two of three; the third sees all, and asks for their votes.
-    await oneGenesis(agents, 30_000);
+    await oneGenesis(agents);
     const kinds = await Promise.all(agents.map(async (agent) => (await agent.settled()).kind));
     expect(kinds.sort()).toEqual(["bootstrap", "join", "join"]);
   }, 60_000);

@@ -19,7 +19,7 @@ async function says(agent: Agent, text: RegExp): Promise<void> {
       const { summary, unblock } = await agent.explain();
       return text.test([summary, ...unblock].join("\n"));
     },
-    { deadlineMs: 15_000, what: `${agent.id} to say ${text}` },
+    { deadlineMs: 30_000, what: `${agent.id} to say ${text}` },
   );
 }
 

@@ -16,7 +16,7 @@ describe("agents with a list", () => {
   const memberIds = async (agent: Agent) => (await agent.outcome())?.members.map((m) => m.id).join();
   const untilMembers = (agent: Agent, ids: string) =>
     until(async () => expect(await memberIds(agent)).toBe(ids) ?? true, {
-      deadlineMs: 15_000,
+      deadlineMs: 30_000,
       what: `${agent.id} to have all members`,
     });
   const kindsOf = async (agents: readonly Agent[]) =>
@@ -55,7 +55,7 @@ describe("agents with a list", () => {
     const args = [...listing(seats, freshKey(), 3), "-cluster-secret-file", secret];
     const hasty = ["-bootstrap-expect-timeout", "300ms", "-exit-on-timeout"];
     const [first] = await seated(fleet, seats.slice(0, 1), [...args, ...hasty]);
-    await until(() => first?.process().exit(), { deadlineMs: 10_000, what: "a to be overdue" });
+    await until(() => first?.process().exit(), { deadlineMs: 30_000, what: "a to be overdue" });
     expect(first?.process().exit()).toEqual({ code: 3, signal: null });
     await first?.restart({ args });
     const rest = await seated(fleet, seats.slice(1), args);
@@ -98,7 +98,7 @@ describe("agents with a list", () => {
     );
     await oneGenesis(agents);
     const ran = () => readFileSync(join(dir, "ran"), "utf8").trim().split("\n");
-    await until(() => ran().length >= 4, { deadlineMs: 10_000, what: "four hooks" });
+    await until(() => ran().length >= 4, { deadlineMs: 30_000, what: "four hooks" });
     expect(ran()).toHaveLength(4);
     expect(ran()[0]).toBe("init");
     expect(ran().sort()).toEqual(["bootstrap", "init", "join", "join"]);
@@ -135,7 +135,7 @@ describe("agents with a list", () => {
     expect(await b.settled()).toMatchObject({ kind: "existing", genesis_id: genesis });
     for (const agent of [a, c])
       await until(async () => (await agent.outcome())?.members.some((m) => m.agent_addr === b.addr()), {
-        deadlineMs: 15_000,
+        deadlineMs: 30_000,
         what: `b's new address beside ${agent.id}`,
       });
     for (const agent of [a, b, c])
@@ -144,7 +144,7 @@ describe("agents with a list", () => {
           const members = (await agent.outcome())?.members ?? [];
           return members.length === 3 && members.some((m) => m.incarnation === identityOf(c).incarnation);
         },
-        { deadlineMs: 15_000, what: `c's new life beside ${agent.id}` },
+        { deadlineMs: 30_000, what: `c's new life beside ${agent.id}` },
       );
     const left = await rollcall(["leave", "-http-addr", c.addr(), "-disco-key", key, "-confirm", key]);
     expect(left, left.err).toMatchObject({ code: 0 });
@@ -171,7 +171,7 @@ describe("agents with a list", () => {
         const now = await lonely?.explain();
         return now?.not_counted.length === 2 ? now : null;
       },
-      { deadlineMs: 10_000, what: "c to say why two do not count" },
+      { deadlineMs: 30_000, what: "c to say why two do not count" },
     );
     expect(waiting.not_counted.map(({ id, why }) => `${id} ${why}`)).toEqual(["a other_key", "b other_key"]);
     const right = await seated(fleet, seats.slice(3), listing(seats, y, 2));

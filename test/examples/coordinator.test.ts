@@ -124,7 +124,7 @@ describe("the coordinator's example", () => {
         env: { NODE_EXTRA_CA_CERTS: undefined },
       });
       await until(() => child.stderr().includes('"listening"'), {
-        deadlineMs: 20_000,
+        deadlineMs: 30_000,
         what: "the coordinator to listen",
         giveUp: () => (child.exit() === null ? null : child.stderr()),
       });

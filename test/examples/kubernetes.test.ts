@@ -443,7 +443,7 @@ async function keptAndStopped(pods: Pods): Promise<void> {
   for (const pod of pods)
     await until(
       async () => (await pod.sql("/db/query?level=none", "SELECT text FROM notes")).body.includes("kept"),
-      { deadlineMs: 10_000, what: `${pod.pod} to have the row` },
+      { deadlineMs: 30_000, what: `${pod.pod} to have the row` },
     );
   for (const pod of pods) expect(await pod.stop()).toBe(0);
 }
@@ -455,7 +455,7 @@ describeWith(["consul", "rqlited"], "the Kubernetes sidecar, as processes", () =
     const { pods, first, databases } = await threePods("consul", store, () => {});
     await databases[0]?.kill();
     await until(async () => (await first.get("/readyz")).status === 503, {
-      deadlineMs: 10_000,
+      deadlineMs: 30_000,
       what: "a pod without its database not to be ready",
     });
     await first.startDatabase();

@@ -67,7 +67,7 @@ const shows = (addr: string, wanted: object) =>
       expect(await show(addr)).toEqual(wanted);
       return true;
     },
-    { deadlineMs: 10_000, what: `${addr} to show ${JSON.stringify(wanted)}`, everyMs: 20 },
+    { deadlineMs: 30_000, what: `${addr} to show ${JSON.stringify(wanted)}`, everyMs: 20 },
   );
 
 /** A primary and what is needed to talk of it. */
@@ -84,7 +84,7 @@ describe("the stand-in database", () => {
     it("does not start before there is an outcome, then creates, and follows newer ones", async () => {
       const [its, addr] = [await agent(), await address()];
       const child = await database(its.addr, addr, join(tempDir("p"), "data"));
-      await until(() => its.asked() > 0, { deadlineMs: 10_000, what: "the question" });
+      await until(() => its.asked() > 0, { deadlineMs: 30_000, what: "the question" });
       await expect(show(addr)).rejects.toThrow();
       its.says({ kind: "bootstrap", genesis_id: "g", members: [{ api_addr: addr }], revision: 1 });
       await shows(addr, { role: "primary", peers: [addr], genesis_id: "g" });
@@ -104,7 +104,7 @@ describe("the stand-in database", () => {
       await expect(show(addr)).rejects.toThrow();
       const members = [{ api_addr: dead }, { api_addr: addr }, { api_addr: first }];
       its.says({ kind: "join", genesis_id: "g", members, revision: 2 });
-      await until(async () => (await show(addr)).role === "replica", { deadlineMs: 10_000, what: "to join" });
+      await until(async () => (await show(addr)).role === "replica", { deadlineMs: 30_000, what: "to join" });
       await shows(first, { role: "primary", peers: [first, addr].sort(), genesis_id: "g" });
     });
 

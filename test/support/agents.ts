@@ -117,13 +117,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       const reply = await get("/v1/outcome");
       return reply.status === 200 ? (JSON.parse(reply.body) as Outcome) : null;
     },
-    settled: (deadlineMs = 15_000) =>
+    settled: (deadlineMs = 30_000) =>
       until(() => agent.outcome(), {
         deadlineMs,
         what: `the outcome of ${options.id}; it says ${child.stderr().split("\n").at(-2)}`,
         giveUp,
       }),
-    waitsFor: (code, deadlineMs = 15_000) =>
+    waitsFor: (code, deadlineMs = 30_000) =>
       until(
         async () => {
           const explanation = await agent.explain();
