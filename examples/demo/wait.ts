@@ -3,7 +3,7 @@ import type { Clock } from "../../src/lib/clock.ts";
 import { RollcallError, reason } from "../../src/lib/errors.ts";
 
 const EVERY_MS = 20;
-const MOST_MS = 15_000;
+const MOST_MS = 30_000;
 
 export type Wait = ReturnType<typeof openWait>;
 
@@ -22,7 +22,7 @@ export function openWait({ clock, signal, pace }: { clock: Clock; signal: AbortS
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
       throw signal.reason;
     },
-    /** A promise that may never settle by itself. Throws `late` after 15 s. */
+    /** A promise that may never settle by itself. Throws `late` after 30 s. */
     async event<T>(what: string, promise: Promise<T>, log = () => ""): Promise<T> {
       let cancel = () => {};
       const over = new Promise<never>((_, reject) => {
@@ -41,7 +41,7 @@ export function openWait({ clock, signal, pace }: { clock: Clock; signal: AbortS
         cancel();
       }
     },
-    /** Looks until there is something. A throw is "not yet". Throws `late` with the last of them after 15 s, and with `log`. */
+    /** Looks until there is something. A throw is "not yet". Throws `late` with the last of them after 30 s, and with `log`. */
     async for<T>(what: string, look: () => Promise<T | null>, log = () => ""): Promise<T> {
       let last = "nothing yet";
       for (const end = clock.now() + MOST_MS; clock.now() < end; ) {
