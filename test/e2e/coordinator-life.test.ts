@@ -1,5 +1,5 @@
 /** A coordinator's own life: how it begins, how it is ended, killed and started again, and what it refuses. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -278,13 +278,18 @@ describeWith("openssl", "a coordinator", () => {
       (await one.json<{ settings: { interval_ms: number } }>("/v1/settings/prod~orders")).settings
         .interval_ms;
     expect(await interval()).toBe(7_000);
-    writeFileSync(path, documents([settings("prod/orders", { interval: "a while" })]));
+    // At once: half a file, or none, for a tenth of a second would be a problem of its own.
+    const replace = (text: string) => {
+      writeFileSync(`${path}.new`, text);
+      renameSync(`${path}.new`, path);
+    };
+    replace(documents([settings("prod/orders", { interval: "a while" })]));
     const problems = () =>
       linesOf(one.process().stderr()).flatMap(({ problem }) => (problem ? [problem] : []));
     await until(() => problems().length === 1, MOMENT);
     expect(problems()).toEqual([expect.stringMatching(/settings\.yaml: .*spec\.interval: .*a while/)]);
     expect(await interval()).toBe(7_000);
-    writeFileSync(path, documents([settings("prod/orders", { interval: "9s" })]));
+    replace(documents([settings("prod/orders", { interval: "9s" })]));
     await until(async () => (await interval()) === 9_000, MOMENT);
     expect(problems()).toHaveLength(1);
   });
