@@ -102,7 +102,7 @@ onBothStores("beside native rqlite", (store) => {
       const stale = { id: "old-1", api_addr: "http://127.0.0.1:1", addr: "127.0.0.1:2" };
       await store().putLeader(key, JSON.stringify(stale));
       const nodes = await fleet.start(["a", "b", "c"], voters(key));
-      const waits = await nodes[0]?.agent().waitsFor("foreign_leader", 5_000);
+      const waits = await nodes[0]?.agent().waitsFor("foreign_leader");
       expect(waits?.summary).toContain("old-1");
       expect(waits?.unblock.join(" ")).toMatch(/rollcall genesis init .*-forget-leader/);
       expect((await nodes[0]?.state())?.process.at).toBe("waiting");
@@ -131,7 +131,7 @@ onBothStores("beside native rqlite", (store) => {
       const genesis = await old[0]?.agent().settled();
       await Promise.all(old.map((node) => node.kill()));
       const fresh = await fleet.start(["a", "b", "c"], voters(key));
-      const waits = await fresh[0]?.agent().waitsFor("members_gone", 5_000);
+      const waits = await fresh[0]?.agent().waitsFor("members_gone");
       for (const { id } of old) expect(waits?.summary).toContain(id);
       expect(waits?.unblock.join(" ")).toContain(`rollcall genesis rebirth -genesis ${genesis?.genesis_id}`);
       expect((await fresh[0]?.state())?.process.at).toBe("waiting");
