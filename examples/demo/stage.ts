@@ -20,6 +20,8 @@ export type Stage = {
   readonly screen: Screen;
   /** Closes this when every process has ended, whatever happened before. */
   readonly atEnd: (close: () => Promise<void>) => void;
+  /** Ends what children have left, at once, where the process exits before it can close anything. */
+  readonly atExit: (kill: () => void) => void;
 };
 
 export type Show = {
@@ -51,8 +53,11 @@ export async function perform(show: Show, play: (stage: Stage) => Promise<void>)
   const dir = mkdtempSync(join(tmpdir(), "rollcall-"));
   const children = openChildren({ env: childEnv(), failed: (error) => ending.abort(error) }, clock);
   const clear = () => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+  const kills: (() => void)[] = [];
   process.once("exit", () => {
     children.killAll();
+    // What they need for it is in the folder.
+    for (const kill of kills) kill();
     clear();
   });
   const wait = openWait({ clock, signal: ending.signal, pace: show.pace });
@@ -61,7 +66,9 @@ export async function perform(show: Show, play: (stage: Stage) => Promise<void>)
   try {
     screen.title(show.title, show.about);
     const ports = await freePorts(process.pid);
-    await play({ clock, dir, ports, children, wait, screen, atEnd: (close) => closing.push(close) });
+    const atEnd = (close: () => Promise<void>) => void closing.push(close);
+    const atExit = (kill: () => void) => void kills.push(kill);
+    await play({ clock, dir, ports, children, wait, screen, atEnd, atExit });
     return 0;
   } catch (error) {
     return tell(show.name, ending.signal.aborted ? ending.signal.reason : error, screen);

@@ -46,7 +46,7 @@ export function main(kind: Meeting): Promise<number> {
 
 /** Three nodes that meet in the store; null: that have a list of each other. */
 async function together(stage: Stage, programs: Programs, store: Store | null): Promise<void> {
-  const { dir, ports, children, wait, clock, screen } = stage;
+  const { dir, ports, children, wait, clock, screen, atExit } = stage;
   const list = [1, 2, 3].map((n) => `127.0.0.1:${ports(n)}`).join(",");
   const flags = store?.flags ?? ["-join", list, "-disco-key", "demo"];
   const key = store === null ? null : await openLeaderKey(store.flags, clock);
@@ -66,7 +66,7 @@ async function together(stage: Stage, programs: Programs, store: Store | null): 
   const killDatabases = () => {
     for (const node of nodes) node.killDatabase();
   };
-  process.once("exit", killDatabases);
+  atExit(killDatabases);
   try {
     await play({ screen, wait, store, key, nodes });
     await wait.event("everything to end", Promise.all(nodes.map((node) => node.stop())));
